@@ -1,0 +1,319 @@
+"""The recorded graph: nodes, whether to record, and the backward pass.
+
+A node is apart from the tensor it belongs to, so an array that no rule needs is freed as soon as the
+caller lets go of its tensor. Nodes carry falling creation numbers; in a define-by-run graph every
+node is younger than its parents, so visiting the youngest pending node first is a reverse topological
+order (Griewank & Walther, *Evaluating Derivatives*, 2nd ed., ch. 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from autograd.memory import changes, clock, stamp_of
+
+__all__ = [
+    "Leaf",
+    "Node",
+    "enable_grad",
+    "is_grad_enabled",
+    "make_node",
+    "no_grad",
+    "propagate",
+    "recording",
+    "set_grad_enabled",
+    "unbroadcast",
+]
+
+# False, True, or a watcher whose `observe(node)` sees every node that is recorded (autograd.anomaly).
+recording: ContextVar[Any] = ContextVar("recording", default=True)
+
+
+class Node:
+    """One recorded operation.
+
+    ``parents`` has a node, or None where no gradient is wanted, for each differentiable argument;
+    ``saved`` is what the primitive's rules asked for; ``shape`` and ``dtype`` are the output's.
+    """
+
+    __slots__ = ("dtype", "hooks", "order", "parents", "primitive", "saved", "shape")
+
+    order: int
+    primitive: Any
+    parents: tuple[Node | None, ...]
+    saved: Any
+    shape: tuple[int, ...]
+    dtype: Any
+    hooks: dict[int, Callable[[Any], Any]] | None
+
+    def __repr__(self) -> str:
+        return f"<{self.primitive.name} {self.shape} {self.dtype}>"
+
+
+def make_node(primitive: Any, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> Node:
+    """A new node; the elementwise fast path (``autograd.elementwise``) writes the same out in line."""
+    node = Node()
+    node.order = next(clock)
+    node.primitive = primitive
+    node.parents = parents
+    node.saved = saved
+    node.shape = shape
+    node.dtype = dtype
+    node.hooks = None
+    return node
+
+
+class Leaf(Node):
+    """Where a gradient arrives: stands in the graph for a tensor that no operation made.
+
+    ``tensor`` is a weak reference; a gradient for a tensor that nobody holds any more goes nowhere.
+    """
+
+    __slots__ = ("tensor",)
+
+    def __init__(self, tensor: Callable[[], Any], shape: Any, dtype: Any) -> None:
+        self.order = next(clock)
+        self.primitive = None
+        self.parents = ()
+        self.saved = None
+        self.shape = shape
+        self.dtype = dtype
+        self.hooks = None
+        self.tensor = tensor
+
+    def __repr__(self) -> str:
+        return f"<leaf {self.shape} {self.dtype}>"
+
+
+class Released:
+    """Stands in place of what a node had saved, once a backward pass has used it."""
+
+    def __repr__(self) -> str:
+        return "<released>"
+
+
+RELEASED = Released()
+
+
+class set_grad_enabled(ContextDecorator):
+    """Turn recording on or off: at once, as a context manager, or as a decorator.
+
+    The mode belongs to the current thread or asynchronous task (a context variable). Used as a
+    context manager or decorator, the former mode comes back on leaving.
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
+        self._token: Token[Any] | None = recording.set(self.mode)
+
+    def _recreate_cm(self) -> set_grad_enabled:  # one fresh manager per call of a decorated function
+        return type(self)(self.mode)
+
+    def __call__(self, function: Any) -> Any:
+        self.__exit__()  # decorating is not entering
+        return super().__call__(function)
+
+    def __enter__(self) -> set_grad_enabled:
+        if self._token is None:
+            self._token = recording.set(self.mode)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._token is not None:
+            recording.reset(self._token)
+            self._token = None
+
+
+class _FixedMode(ContextDecorator):
+    """A grad mode that begins on entering, not on construction; may be nested and used again."""
+
+    mode: bool
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Any]] = []
+
+    def _recreate_cm(self) -> _FixedMode:
+        return type(self)()
+
+    def __enter__(self) -> _FixedMode:
+        self._tokens.append(recording.set(self.mode))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        recording.reset(self._tokens.pop())
+
+
+class no_grad(_FixedMode):
+    """Record nothing inside: a context manager and a decorator, local to the thread or task."""
+
+    mode = False
+
+
+class enable_grad(_FixedMode):
+    """Record again inside a ``no_grad`` block: a context manager and a decorator."""
+
+    mode = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require gradients are recorded here and now."""
+    return bool(recording.get())
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum ``g`` down to ``shape``, undoing a broadcast: the transpose of ``broadcast_to``."""
+    extra = len(g.shape) - len(shape)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
+        raise ValueError(f"a gradient of shape {g.shape} does not come from broadcasting {shape}")
+    if extra:
+        g = np.sum(g, axis=tuple(range(extra)))
+    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+    return np.sum(g, axis=axes, keepdims=True) if axes else g
+
+
+def conform(g: Any, parent: Node, node: Node) -> Any:
+    """Give a cotangent its parent's shape and dtype, or say which rule got them wrong."""
+    name = node.primitive.name
+    if getattr(g, "shape", None) is None or not hasattr(g, "dtype"):
+        if g is None:
+            raise RuntimeError(f"the gradient rule of '{name}' returned None where a gradient is needed")
+        g = np.asarray(g)
+    if g.dtype.kind not in "biufc":
+        raise RuntimeError(f"the gradient rule of '{name}' returned dtype {g.dtype}; expected {parent.dtype}")
+    if g.shape != parent.shape:
+        if not node.primitive.broadcasts:
+            raise RuntimeError(
+                f"the gradient rule of '{name}' returned shape {g.shape} for an input of shape {parent.shape}"
+            )
+        g = unbroadcast(g, parent.shape)
+    if g.dtype != parent.dtype:
+        if g.dtype.kind == "c" and parent.dtype.kind != "c":
+            g = g.real
+        g = g.astype(parent.dtype)
+    return g
+
+
+def check_unchanged(node: Node) -> None:
+    """Refuse to use saved arrays that were changed in place after ``node`` was recorded."""
+    for value in node.saved:
+        for array in value if isinstance(value, tuple) else (value,):
+            stamp = stamp_of(array) if isinstance(array, np.ndarray) else None
+            if stamp is not None and stamp.time < node.order:
+                raise RuntimeError(
+                    f"'{node.primitive.name}' saved an array of shape {array.shape} for its gradient, and "
+                    f"'{stamp.operation}' changed it in place at {stamp.place}. "
+                    "Change a copy (t.copy()), or make the change before the operation or after backward()."
+                )
+
+
+def run_hooks(node: Node, g: Any) -> Any:
+    for hook in tuple(node.hooks.values()):  # type: ignore[union-attr]
+        replaced = hook(g)
+        if replaced is not None:
+            g = replaced
+    return g
+
+
+def propagate(
+    outputs: Iterable[tuple[Node, Any]],
+    targets: frozenset[Node] | None = None,
+    *,
+    release: bool = True,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """Carry cotangents from ``outputs`` back through the graph.
+
+    Returns the cotangent that arrives at each leaf, or at each node of ``targets`` where they are
+    given (nodes older than every target are not visited). With ``create_graph`` the cotangents are
+    tensors and the rules are recorded; otherwise all is plain arrays. ``release`` lets go of what the
+    visited nodes had saved. Iterative: depth is limited by memory alone.
+    """
+    heap: list[int] = []  # creation numbers of the pending nodes; the smallest is the youngest
+    pending: dict[int, Node] = {}
+    cotangents: dict[int, Any] = {}
+    ours: set[int] = set()  # pending cotangents that are sums made here: further terms are added in place
+    arrived: dict[Node, Any] = {}
+    oldest = 1 if targets is None else max((node.order for node in targets), default=0)
+    changed = changes.latest
+    ndarray, add = np.ndarray, np.add
+
+    for node, g in outputs:
+        order = node.order
+        if order in pending:
+            cotangents[order] = cotangents[order] + g
+        else:
+            pending[order] = node
+            cotangents[order] = g
+            heappush(heap, order)
+
+    following: Node | None = None  # the youngest pending node, kept out of the heap while a chain is followed
+    carried: Any = None
+    while heap or following is not None:
+        if following is None:
+            order = heappop(heap)
+            node = pending.pop(order)
+            g = cotangents.pop(order)
+        else:
+            node, g = following, carried
+            order = node.order
+            following = None
+        if node.hooks:
+            g = run_hooks(node, g)
+        parents = node.parents
+        if targets is None:
+            if not parents:
+                arrived[node] = g
+                continue
+        else:
+            if node in targets:
+                arrived[node] = g
+            if not parents:
+                continue
+        if node.saved is RELEASED:
+            raise RuntimeError(
+                f"backward through '{node.primitive.name}' a second time: what it had saved was released by "
+                "the first pass. Call the first backward() with retain_graph=True, or compute the value again."
+            )
+        if order > changed:
+            check_unchanged(node)
+        primitive = node.primitive
+        terms = primitive.pullback(primitive.connect(node) if create_graph else node, g)
+        if release:
+            node.saved = RELEASED
+        for parent, term in zip(parents, terms, strict=False):
+            if parent is None:
+                continue
+            try:
+                fits = term.shape == parent.shape and term.dtype is parent.dtype
+            except AttributeError:
+                fits = False
+            if not fits:
+                term = conform(term, parent, node)
+            key = parent.order
+            if parent is following:
+                carried = carried + term
+            elif key in cotangents:
+                total = cotangents[key]
+                if key in ours and type(total) is ndarray:
+                    add(total, term, total)
+                else:
+                    cotangents[key] = total + term
+                    ours.add(key)
+            elif key <= oldest:
+                if following is None and (not heap or key < heap[0]):
+                    following, carried = parent, term
+                    continue
+                if following is not None and key < following.order:
+                    parent, following = following, parent
+                    term, carried = carried, term
+                    key = parent.order
+                pending[key] = parent
+                cotangents[key] = term
+                heappush(heap, key)
+    return arrived

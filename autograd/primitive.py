@@ -1,0 +1,582 @@
+"""How an operation is declared.
+
+Three kinds, one line each where the mathematics is one line:
+
+- ``elementwise(np.tanh, lambda out: 1 - out * out)``: a partial derivative per argument
+  (``autograd.elementwise``);
+- ``linear(reshape, a=lambda g, a_shape: np.reshape(g, a_shape))``: the transpose per argument;
+- ``primitive(fun, vjp=…, jvp=…)``: both rules, for the rest.
+
+A rule says by its parameter names what it needs: the function's own arguments by their names, the
+output as ``out``, the shape of a differentiable argument ``a`` as ``a_shape``, which arguments want a
+gradient as ``needs``, the cotangent as ``g``, the tangent as ``t``. Nothing else is kept. Rules are
+plain NumPy: on arrays they run at NumPy's speed; on tensors NumPy's protocols record them, which is
+how second and higher orders come about.
+
+Un-broadcasting, casting and the checks of shape and dtype are the engine's (``autograd.graph``).
+
+Complex values: a cotangent is ``∂L/∂Re z + i ∂L/∂Im z``, so the rule of a holomorphic function
+multiplies with the conjugate of its derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd.dispatch import Differentiable, bare, functions, ufuncs
+from autograd.dual import Dual, part
+from autograd.graph import Node, make_node, propagate, recording
+from autograd.memory import owner
+from autograd.tensor import Tensor, share, wrap
+
+__all__ = ["Primitive", "elementwise", "linear", "primitive", "registry"]
+
+registry: dict[str, Callable[..., Any]] = {}  # every declared primitive by name
+
+_REQUIRED: Any = object()
+PLAIN = frozenset({float, int, bool, complex, np.ndarray, np.float64, np.float32})  # taken as they are
+
+
+class Rule(NamedTuple):
+    """A derivative rule and the names of what it needs."""
+
+    function: Callable[..., Any]
+    needs: tuple[str, ...]
+
+
+def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a Python function's positional parameters."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+class Primitive:
+    """An operation with its derivative rules; calling it computes, records or carries tangents.
+
+    Attributes
+    ----------
+    name : str
+    fun : the function of plain arrays
+    names : its parameter names, in order
+    slots : positions of the differentiable ones
+    broadcasts : whether its arguments broadcast, so that the engine may sum a cotangent down
+    """
+
+    __slots__ = (
+        "_keep",
+        "_required",
+        "_where",
+        "broadcasts",
+        "call",
+        "defaults",
+        "fun",
+        "jvp",
+        "name",
+        "names",
+        "pullback",
+        "slots",
+        "variadic",
+        "vjp",
+    )
+
+    call: Callable[..., Any]
+    pullback: Callable[[Any, Any], Sequence[Any]]
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        name: str,
+        names: tuple[str, ...],
+        defaults: tuple[Any, ...],
+        slots: tuple[int, ...],
+        vjp: Rule | tuple[Rule | None, ...],
+        jvp: Rule | tuple[Rule | None, ...] | None,
+        *,
+        broadcasts: bool = False,
+        variadic: bool = False,
+    ) -> None:
+        self.fun = fun
+        self.name = name
+        self.names = names
+        self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)
+        self._required = sum(1 for value in self.defaults if value is _REQUIRED)
+        self.slots = slots
+        self.broadcasts = broadcasts
+        self.variadic = variadic
+        self._where = {
+            **{n: i for i, n in enumerate(names)},
+            "out": len(names),
+            **{f"{names[i]}_shape": len(names) + 1 + j for j, i in enumerate(slots)},
+            "needs": len(names) + 1 + len(slots),
+            "g": len(names) + 2 + len(slots),
+            "t": len(names) + 2 + len(slots),
+        }
+        self.vjp = vjp
+        self.jvp = jvp
+        for rule in (vjp, jvp):
+            for each in (rule,) if isinstance(rule, Rule) else rule or ():
+                self._check(each)
+        self._keep: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        self.pullback = self._pull_joint if isinstance(vjp, Rule) else self._pull_each
+        self.call = self.__call__
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.names)})>"
+
+    def _check(self, rule: Rule | None) -> None:
+        unknown = [] if rule is None else [n for n in rule.needs if n not in self._where]
+        if unknown:
+            raise TypeError(
+                f"a rule of primitive '{self.name}' asks for {', '.join(unknown)}; "
+                f"a rule can name {', '.join(self._where)}"
+            )
+
+    # ------------------------------------------------------------------ computing and recording
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        values = self.bind(args, kwargs)
+        operands = self.operands(values)
+        tensors = False
+        for value in operands:
+            if isinstance(value, Differentiable):
+                if not isinstance(value, Tensor):
+                    return self.push(values)
+                tensors = True
+        self.strip(values)
+        if not tensors:
+            return self.fun(*values[0], *values[1:]) if self.variadic else self.fun(*values)
+        arrays = self.arrays(operands)
+        self.place(values, arrays)
+        try:
+            out = self.fun(*values[0], *values[1:]) if self.variadic else self.fun(*values)
+        except Exception as error:
+            error.add_note(describe(self.name, arrays))
+            raise
+        parents = tuple(value._node if isinstance(value, Tensor) else None for value in operands)
+        node = None
+        mode = recording.get()
+        if mode and any(parent is not None for parent in parents):
+            node = self.record(parents, values, arrays, out)
+            if mode is not True and node is not None:
+                mode.observe(node)
+        if type(out) is tuple:
+            return tuple(
+                wrap(o, None if node is None or o.dtype.kind not in "fc" else pick(node, i)) for i, o in enumerate(out)
+            )
+        if node is None and out.dtype.kind not in "fc" and any(parent is not None for parent in parents):
+            return out  # no derivative: a plain array
+        result = wrap(out, node)
+        if type(out) is np.ndarray:
+            self.relate(operands, arrays, out, result)
+        return result
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """One value per parameter name, as Python itself would bind them."""
+        if self.variadic:
+            args = (args,)
+        values = [*args, *self.defaults[len(args) :]]
+        if len(values) != len(self.names):
+            raise TypeError(f"{self.name}() takes {len(self.names)} arguments; got {len(args)}")
+        for key, value in kwargs.items():
+            if key not in self.names:
+                raise TypeError(f"{self.name}() got an unexpected argument '{key}'")
+            values[self.names.index(key)] = value
+        for i in range(self._required):
+            if values[i] is _REQUIRED:
+                raise TypeError(f"{self.name}() is missing its argument '{self.names[i]}'")
+        return values
+
+    def operands(self, values: list[Any]) -> Sequence[Any]:
+        """The differentiable arguments."""
+        return values[0] if self.variadic else [values[i] for i in self.slots]
+
+    def place(self, values: list[Any], operands: Sequence[Any]) -> None:
+        """Put ``operands`` in the place of the differentiable arguments."""
+        if self.variadic:
+            values[0] = tuple(operands)
+        else:
+            for i, operand in zip(self.slots, operands, strict=True):
+                values[i] = operand
+
+    def arrays(self, operands: Sequence[Any]) -> list[Any]:
+        """The differentiable arguments as NumPy sees them; None stays where it is the default."""
+        name = self.name
+        if self.variadic:
+            return [value._data if isinstance(value, Tensor) else plain(value, name) for value in operands]
+        return [
+            value._data
+            if isinstance(value, Tensor)
+            else None
+            if value is None and self.defaults[i] is None
+            else plain(value, name)
+            for i, value in zip(self.slots, operands, strict=True)
+        ]
+
+    def strip(self, values: list[Any]) -> None:
+        """Make plain what carries no gradient (indices, masks, options)."""
+        for i, value in enumerate(values):
+            if i not in self.slots and isinstance(value, Differentiable):
+                if getattr(value, "requires_grad", False):
+                    raise TypeError(f"{self.name}(): '{self.names[i]}' carries no gradient; pass it detached")
+                values[i] = bare(value)
+
+    def record(self, parents: tuple[Node | None, ...], values: list[Any], arrays: list[Any], out: Any) -> Node | None:
+        """The node of this call, with what its rules need; None where the output has no derivative."""
+        if type(out) is tuple:
+            shape: Any = tuple(o.shape for o in out)
+            dtype: Any = tuple(o.dtype for o in out)
+        else:
+            shape, dtype = out.shape, out.dtype
+            if dtype.kind not in "fc":
+                return None
+        shapes = [tuple(map(np.shape, arrays))] if self.variadic else map(np.shape, arrays)
+        keep = self.keep(tuple(parent is not None for parent in parents))
+        saved = tuple(v if k else None for v, k in zip((*values, out, *shapes), keep, strict=True))
+        return make_node(self, parents, saved, shape, dtype)
+
+    def keep(self, needs: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Which of (arguments, out, shapes) the rules of the arguments in ``needs`` name."""
+        kept = self._keep.get(needs)
+        if kept is None:
+            if isinstance(self.vjp, Rule):
+                named = set(self.vjp.needs)
+            else:
+                named = {n for rule, need in zip(self.vjp, needs, strict=True) if rule and need for n in rule.needs}
+            order = sorted(self._where, key=self._where.__getitem__)[: len(self.names) + 1 + len(self.slots)]
+            kept = self._keep[needs] = tuple(name in named for name in order)
+        return kept
+
+    def relate(self, operands: Sequence[Any], arrays: list[Any], out: Any, result: Tensor) -> None:
+        """Note which argument, if any, the output shares its memory with."""
+        memory = out if out.base is None else owner(out)
+        for operand, array in zip(operands, arrays, strict=True):
+            if isinstance(operand, Tensor) and (array is memory or (out.base is not None and owner(array) is memory)):
+                share(operand, result)
+                return
+
+    # ------------------------------------------------------------------ reverse mode
+
+    def _pull_each(self, node: Any, g: Any) -> Sequence[Any]:
+        if type(g) is Cotangents:
+            g = g.filled()
+        environment = (*node.saved, None, g)
+        where = self._where
+        return [
+            None if parent is None else rule.function(*[environment[where[n]] for n in rule.needs])
+            for parent, rule in zip(node.parents, self.vjp, strict=True)  # type: ignore[arg-type]
+        ]
+
+    def _pull_joint(self, node: Any, g: Any) -> Sequence[Any]:
+        if type(g) is Cotangents:
+            g = g.filled()
+        needs = tuple(parent is not None for parent in node.parents)
+        environment = (*node.saved, needs, g)
+        where = self._where
+        return self.vjp.function(*[environment[where[n]] for n in self.vjp.needs])  # type: ignore[union-attr,no-any-return]
+
+    def connect(self, node: Node) -> Node:
+        """``node`` with its saved arrays as tensors tied to the graph, so that its rules are recorded."""
+        saved = list(node.saved)
+        if self.variadic:
+            if saved[0] is not None:
+                saved[0] = tuple(tie(a, p) for a, p in zip(saved[0], node.parents, strict=True))
+        else:
+            for i, parent in zip(self.slots, node.parents, strict=True):
+                saved[i] = tie(saved[i], parent)
+        out = saved[len(self.names)]
+        if type(out) is tuple:
+            saved[len(self.names)] = tuple(wrap(o, pick(node, i)) for i, o in enumerate(out))
+        elif out is not None:
+            saved[len(self.names)] = wrap(out, node)
+        live = Node()
+        live.saved = tuple(saved)
+        live.parents = node.parents
+        live.dtype = node.dtype
+        return live
+
+    # ------------------------------------------------------------------ forward mode
+
+    def push(self, values: list[Any]) -> Any:
+        """Carry tangents: the arguments hold dual numbers of one or more levels."""
+        operands = self.operands(values)
+        level = max(value.level for value in operands if isinstance(value, Dual))
+        primals, tangents = zip(*(part(value, level) for value in operands), strict=True)
+        self.strip(values)
+        self.place(values, primals)
+        out = self.call(*values[0], **dict(zip(self.names[1:], values[1:], strict=True))) if self.variadic else self.call(*values)
+        pushed = self.tangent(values, primals, tangents, out)
+        if type(out) is tuple:
+            return tuple(
+                o if u is None else Dual(o, match(u, o), level) for o, u in zip(out, pushed, strict=True)
+            )
+        if bare(out).dtype.kind not in "fc":
+            return out
+        return Dual(out, match(pushed, out), level)
+
+    def tangent(self, values: list[Any], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        """The output's tangent, from the rules, or by transposing the reverse rule where there is none."""
+        shapes = [tuple(map(np.shape, primals))] if self.variadic else list(map(np.shape, primals))
+        needs = tuple(t is not None for t in tangents)
+        if self.jvp is None:
+            return self._transpose((*values, out, *shapes, needs), primals, tangents, out)
+        if isinstance(self.jvp, Rule):
+            environment = (*values, out, *shapes, needs, tangents)
+            return self.jvp.function(*[environment[self._where[n]] for n in self.jvp.needs])
+        total: Any = None
+        for rule, t in zip(self.jvp, tangents, strict=True):
+            if t is None or rule is None:
+                continue
+            environment = (*values, out, *shapes, needs, t)
+            term = rule.function(*[environment[self._where[n]] for n in rule.needs])
+            total = term if total is None else total + term
+        return np.zeros(np.shape(out), bare(out).dtype) if total is None else total
+
+    def _transpose(self, environment: tuple[Any, ...], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+        """``J t`` from the reverse rule: ``u ↦ Jᵀu`` is linear, and its transpose is ``t ↦ J t``."""
+        if any(isinstance(p, Dual) for p in primals) or type(out) is tuple:
+            raise NotImplementedError(f"'{self.name}' has no forward-mode rule (jvp=) for nested or several outputs")
+        u = Tensor(np.zeros(np.shape(out), bare(out).dtype), requires_grad=True)
+        live = Node()
+        live.saved = environment[:-1]
+        live.parents = tuple(None if t is None else u._node for t in tangents)
+        token = recording.set(True)
+        try:
+            terms = self.pullback(live, u)
+            outputs = [
+                (term._node, match(t, term))
+                for term, t in zip(terms, tangents, strict=True)
+                if t is not None and isinstance(term, Tensor) and term._node is not None
+            ]
+            recorded = any(isinstance(x, Tensor) for x in (*primals, *tangents))
+            seeds = [(n, t if isinstance(t, Tensor) or not recorded else wrap(t, None)) for n, t in outputs]
+            arrived = propagate(seeds, frozenset({u._node}), create_graph=recorded)  # type: ignore[arg-type]
+        finally:
+            recording.reset(token)
+        return arrived.get(u._node, np.zeros(u.shape, u.dtype))  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------- several outputs
+
+
+class Cotangents:
+    """The cotangents of an operation with several outputs, some of which may be missing."""
+
+    __slots__ = ("dtype", "shape", "terms")
+
+    def __init__(self, terms: tuple[Any, ...], shape: Any, dtype: Any) -> None:
+        self.terms = terms
+        self.shape = shape
+        self.dtype = dtype
+
+    def __add__(self, other: Cotangents) -> Cotangents:
+        pairs = zip(self.terms, other.terms, strict=True)
+        terms = tuple(b if a is None else a if b is None else a + b for a, b in pairs)
+        return Cotangents(terms, self.shape, self.dtype)
+
+    def filled(self) -> tuple[Any, ...]:
+        """All cotangents, zeros where none arrived."""
+        triples = zip(self.terms, self.shape, self.dtype, strict=True)
+        return tuple(np.zeros(s, d) if g is None else g for g, s, d in triples)
+
+
+class Pick:
+    """The 'operation' that takes one output of several."""
+
+    __slots__ = ("index",)
+    name = "output"
+    broadcasts = False
+    slots = (0,)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def pullback(self, node: Node, g: Any) -> tuple[Cotangents]:
+        source: Any = node.parents[0]
+        terms = tuple(g if i == self.index else None for i in range(len(source.shape)))
+        return (Cotangents(terms, source.shape, source.dtype),)
+
+    def connect(self, node: Node) -> Node:
+        return node
+
+
+def pick(source: Node, index: int) -> Node:
+    """The node of output ``index`` of ``source``."""
+    return make_node(Pick(index), (source,), (), source.shape[index], source.dtype[index])
+
+
+# ---------------------------------------------------------------------- declaring
+
+
+def linear(
+    fun: Callable[..., Any],
+    *,
+    name: str | None = None,
+    implements: Any = None,
+    broadcasts: bool = False,
+    **transposes: Any,
+) -> Any:
+    """Declare a function that is linear in each of some arguments.
+
+    Parameters
+    ----------
+    fun : callable
+        The function of plain arrays, written in NumPy.
+    name : str, optional
+        Shown in graphs and errors; the function's own name otherwise.
+    implements : callable or sequence of callables, optional
+        The NumPy functions this one answers for when they meet a Tensor.
+    broadcasts : bool
+        The arguments broadcast: the engine sums what a rule returns down to the argument's shape.
+    **transposes : callable
+        Per differentiable argument the rule ``g ↦ Aᵀ g``. Where the linear map depends on further
+        arguments, the rule names them.
+
+    Returns
+    -------
+    callable
+        ``fun`` for plain arrays, tensors and dual numbers. Its tangent needs no rule: it is the
+        function itself, applied to the tangent.
+    """
+    made = _declare(fun, name, implements, transposes, None, broadcasts, ())
+    declared: Primitive = made.primitive
+    declared.jvp = tuple(Rule(_itself(declared, i), ("t", *declared.names)) for i in declared.slots)
+    return made
+
+
+def _itself(declared: Primitive, position: int) -> Callable[..., Any]:
+    def apply(t: Any, *values: Any) -> Any:
+        return declared.call(*values[:position], t, *values[position + 1 :])
+
+    return apply
+
+
+def primitive(
+    fun: Callable[..., Any],
+    *,
+    vjp: Any,
+    jvp: Any = None,
+    name: str | None = None,
+    implements: Any = None,
+    broadcasts: bool = False,
+    differentiable: Sequence[str] = (),
+) -> Any:
+    """Declare a function with rules for reverse and forward mode.
+
+    Parameters
+    ----------
+    fun : callable
+        The function of plain arrays; it may return a tuple of arrays. With a first parameter
+        ``*operands`` every operand is differentiable, and ``operands``, ``operands_shape`` are tuples.
+    vjp : dict or callable
+        Per differentiable argument a rule ``(g, …) ↦ gᵀ∂out/∂argument``; or one rule for all of them
+        together, which returns a sequence with one entry for each (None where ``needs`` is false).
+        For several outputs ``g`` is a tuple.
+    jvp : dict or callable, optional
+        The same for tangents: ``(t, …) ↦ (∂out/∂argument) t`` per argument, or one rule with ``t`` the
+        tuple of tangents (None where an argument has none). Left out, tangents come from transposing
+        ``vjp``, at about twice the cost.
+    differentiable : sequence of str
+        The differentiable arguments where ``vjp`` is one rule for all (needless for ``*operands``).
+    name, implements, broadcasts
+        As for ``linear``.
+
+    Raises
+    ------
+    TypeError
+        If a rule names something that the function does not have.
+    """
+    return _declare(fun, name, implements, vjp, jvp, broadcasts, differentiable)
+
+
+def _declare(
+    fun: Any, name: str | None, implements: Any, vjp: Any, jvp: Any, broadcasts: bool, differentiable: Sequence[str]
+) -> Any:
+    code = fun.__code__
+    variadic = bool(code.co_flags & 0x04)  # CO_VARARGS: def fun(*operands, option=…)
+    names = parameters(fun)
+    defaults = fun.__defaults__ or ()
+    if variadic:
+        count, options = code.co_argcount, code.co_kwonlyargcount
+        keywords = code.co_varnames[count : count + options]
+        names = (code.co_varnames[count + options], *keywords)
+        defaults = tuple((fun.__kwdefaults__ or {})[key] for key in keywords)
+    label = name or fun.__name__.strip("_")
+    if callable(vjp):
+        slots = (0,) if variadic else tuple(names.index(each) for each in differentiable)
+        if not slots:
+            raise TypeError(f"primitive '{label}': one vjp rule for all arguments needs differentiable=(names, …)")
+        rules: Any = Rule(vjp, parameters(vjp))
+    else:
+        slots = tuple(sorted(names.index(key) for key in vjp))
+        rules = tuple(Rule(vjp[names[i]], parameters(vjp[names[i]])) for i in slots)
+    if callable(jvp):
+        tangents: Any = Rule(jvp, parameters(jvp))
+    elif jvp is not None:
+        tangents = tuple(Rule(jvp[names[i]], parameters(jvp[names[i]])) if names[i] in jvp else None for i in slots)
+    else:
+        tangents = None
+    declared = Primitive(fun, label, names, defaults, slots, rules, tangents, broadcasts=broadcasts, variadic=variadic)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return declared(*args, **kwargs)
+
+    return publish(declared, function, fun.__doc__, implements)
+
+
+def publish(declared: Primitive, function: Any, doc: str | None, implements: Any) -> Any:
+    """Enter a primitive in the tables, and dress the function that users call."""
+    function.__name__ = function.__qualname__ = declared.name
+    function.__doc__ = doc
+    function.__wrapped__ = declared.fun  # shows the signature
+    function.primitive = declared
+    registry[declared.name] = function
+    for each in implements if isinstance(implements, (list, tuple)) else (implements,):
+        if each is not None:
+            (ufuncs if isinstance(each, np.ufunc) else functions)[each] = function
+    return function
+
+
+# ---------------------------------------------------------------------- helpers
+
+
+def tie(array: Any, parent: Node | None) -> Any:
+    """A saved array as the tensor it belonged to, seen from the graph."""
+    return array if parent is None or array is None else wrap(array, parent)
+
+
+def plain(value: Any, name: str) -> Any:
+    """An operand as NumPy understands it, or an error that names the operation."""
+    if type(value) in PLAIN:
+        return value
+    if isinstance(value, Differentiable):
+        raise TypeError(f"'{name}' cannot mix this {type(value).__name__} with tensors")
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value)
+    if getattr(getattr(value, "dtype", None), "kind", "O") in "biufc":
+        return value
+    if isinstance(value, (int, float, complex)):
+        return value
+    raise TypeError(f"'{name}' does not take a {type(value).__name__} beside a Tensor: {value!r:.60}")
+
+
+def describe(name: str, arrays: Sequence[Any]) -> str:
+    """An operation and what it was given, for error notes."""
+    given = ", ".join(f"{getattr(a, 'dtype', type(a).__name__)} of shape {np.shape(a)}" for a in arrays)
+    return f"in the operation '{name}' on {given}"
+
+
+def match(t: Any, out: Any) -> Any:
+    """A tangent with the shape and dtype of its primal."""
+    shape, dtype = np.shape(out), bare(out).dtype
+    if np.shape(t) != shape:
+        t = np.broadcast_to(t, shape)
+    if not hasattr(t, "dtype"):
+        return np.asarray(t, dtype)
+    if t.dtype != dtype:
+        if t.dtype.kind == "c" and dtype.kind != "c":
+            t = np.real(t)
+        t = t.astype(dtype)
+    return t

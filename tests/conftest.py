@@ -1,0 +1,27 @@
+"""Settings for all tests: the checkout is what is tested, and generated tests do not race a clock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import autograd
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if Path(autograd.__file__).resolve().parent != ROOT / "autograd":
+    raise RuntimeError(f"the tests would run against {autograd.__file__}, not against this checkout")
+
+common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+settings.register_profile("short", max_examples=15, **common)
+settings.register_profile("long", max_examples=150, **common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.fixture
+def rng() -> object:
+    import numpy as np
+
+    return np.random.default_rng(20240229)
