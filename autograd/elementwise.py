@@ -44,6 +44,8 @@ def elementwise(
     *partials : number, callable or None
         Per argument its partial derivative: a constant; a callable whose parameter names say what
         it needs (argument names, ``out``); None for an argument without a derivative (a condition).
+        A callable whose first parameter is ``g`` returns ``g`` times the derivative itself, where
+        that is cheaper.
         For complex arguments the function has to be holomorphic.
     name : str, optional
         Shown in graphs and errors; the function's own name otherwise.
@@ -99,45 +101,75 @@ class Elementwise(Primitive):
             broadcasts=True,
         )
         self.operator = operator or fun
-        position = {n: i for i, n in enumerate((*names, "out"))}
-        pulls = [_compiled(p, position, conjugate=False) for p in used]
-        complex_pulls = [_compiled(p, position, conjugate=True) for p in used]
-        if len(slots) == 1:
-            self.pullback = _pull_one(*pulls, *complex_pulls)
-        elif len(slots) == 2:
-            self.pullback = _pull_two(*pulls, *complex_pulls)
+        self.pullback = _written_out(self.name, names, slots, used)
 
 
-def _pull_one(real: Any, conjugating: Any) -> Any:
-    def pullback(node: Any, g: Any) -> Any:
-        dtype = node.dtype
-        if dtype is _float64 or dtype is _float32 or dtype.kind == "f":
-            return (real(g, node.saved),)
-        return (conjugating(g, node.saved),)
+_PULLBACK = """
+def pullback(node, g):
+    saved = node.saved
+    {parents} = node.parents
+    if node.dtype is not float64 and node.dtype.kind == "c":
+        return {conjugating}
+    return {terms}
+"""
 
-    return pullback
+
+def _written_out(
+    name: str, names: tuple[str, ...], slots: tuple[int, ...], partials: list[Any]
+) -> Callable[[Any, Any], Any]:
+    """The reverse rules of all arguments as one function, in source. For ``multiply`` it returns::
+
+        None if to_x is None else g * saved[1], None if to_y is None else g * saved[0]
+
+    Python calls are most of what a small operation costs, so they are written out, as ``dataclasses``
+    write an ``__init__``.
+    """
+    position = {n: i for i, n in enumerate((*names, "out"))}
+    scope = {f"d_{names[i]}": p for i, p in zip(slots, partials, strict=True)}
+    scope |= {"conjugated": conjugated, "times_constant": _times_constant, "float64": _float64}
+
+    def terms(scaled: str, product: str) -> str:
+        pairs = [
+            (f"to_{names[i]}", _term(p, f"d_{names[i]}", position, product if _is_product(p) else scaled))
+            for i, p in zip(slots, partials, strict=True)
+        ]
+        return "(" + "".join(f"None if {parent} is None else {term}, " for parent, term in pairs) + ")"
+
+    source = _PULLBACK.format(
+        parents=" ".join(f"to_{names[i]}," for i in slots),
+        conjugating=terms("g * conjugated({})", "conjugated({}(conjugated(g), {}))"),
+        terms=terms("g * {}", "{}(g, {})"),
+    )
+    exec(compile(source, f"<pullback of {name}>", "exec"), scope)
+    return scope["pullback"]
 
 
-def _pull_two(real_x: Any, real_y: Any, conjugating_x: Any, conjugating_y: Any) -> Any:
-    def pullback(node: Any, g: Any) -> Any:
-        x, y = node.parents
-        saved = node.saved
-        dtype = node.dtype
-        if dtype is _float64 or dtype is _float32 or dtype.kind == "f":
-            return None if x is None else real_x(g, saved), None if y is None else real_y(g, saved)
-        return None if x is None else conjugating_x(g, saved), None if y is None else conjugating_y(g, saved)
-
-    return pullback
+def _term(partial: Partial, called: str, position: dict[str, int], template: str) -> str:
+    """Source of ``g`` times a partial derivative."""
+    if not callable(partial):
+        return {1: "g", -1: "-g"}.get(partial, f"times_constant(g, {called})")  # type: ignore[arg-type]
+    values = ", ".join(f"saved[{position[n]}]" for n in _needs(partial))
+    if _is_product(partial):
+        return template.format(called, values)
+    return template.format(values if partial.__code__.co_code == _IDENTITY else f"{called}({values})")
 
 
 def _needs(partial: Partial) -> tuple[str, ...]:
-    return parameters(partial) if callable(partial) else ()
+    names = parameters(partial) if callable(partial) else ()
+    return names[1:] if _is_product(partial) else names
+
+
+def _is_product(partial: Partial) -> bool:
+    """Whether a rule gives ``g · d`` itself."""
+    return callable(partial) and parameters(partial)[:1] == ("g",)
 
 
 def _scaled(partial: Partial, conjugate: bool = False) -> Callable[..., Any]:
     """``(g, …) ↦ g · partial(…)``."""
     if not callable(partial):
         return lambda g: _times_constant(g, partial)
+    if _is_product(partial):
+        return partial if not conjugate else lambda g, *values: conjugated(partial(conjugated(g), *values))
     if not conjugate:
         return lambda t, *values: t * partial(*values)
     return lambda g, *values: g * conjugated(partial(*values))
@@ -153,27 +185,9 @@ def _times_constant(g: Any, constant: Any) -> Any:
 
 def conjugated(d: Any) -> Any:
     """The complex conjugate; a real value as it is, without a copy."""
+    if type(d) is complex:
+        return d.conjugate()
     return np.conjugate(d) if getattr(bare(d), "dtype", _float64).kind == "c" else d
-
-
-def _compiled(partial: Partial, position: dict[str, int], conjugate: bool) -> Callable[[Any, Any], Any]:
-    """``(g, saved) ↦ g · partial(what it needs of saved)``, without packing arguments where few are needed."""
-    if partial == 1:
-        return lambda g, saved: g
-    if not callable(partial):
-        return lambda g, saved: _times_constant(g, partial)
-    where = [position[n] for n in parameters(partial)]
-    if conjugate:
-        return lambda g, saved: g * conjugated(partial(*[saved[i] for i in where]))
-    if len(where) == 1:
-        (i,) = where
-        if partial.__code__.co_code == _IDENTITY:
-            return lambda g, saved: g * saved[i]
-        return lambda g, saved: g * partial(saved[i])
-    if len(where) == 2:
-        i, j = where
-        return lambda g, saved: g * partial(saved[i], saved[j])
-    return lambda g, saved: g * partial(*[saved[i] for i in where])
 
 
 def _unary(declared: Elementwise, general: Callable[..., Any]) -> Any:

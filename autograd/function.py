@@ -212,8 +212,12 @@ def _push(cls: type[Function], args: tuple[Any, ...], level: int) -> Any:
     if any(isinstance(x, (Tensor, Dual)) and getattr(x, "requires_grad", False) for x in primals):
         raise TypeError(f"{cls.__name__}.jvp is not differentiable itself; declare a primitive for mixed derivatives")
     context = Context()
-    out = _run(cls, context, primals)
-    slopes = cls.jvp(context, *tangents)
+    out = _run(cls, context, tuple(x if t is None else _tensor(x) for x, t in zip(primals, tangents, strict=True)))
+    slopes = cls.jvp(context, *(None if t is None else _tensor(t) for t in tangents))
     if isinstance(out, tuple):
-        return tuple(Dual(y, match(t, y), level) for y, t in zip(out, slopes, strict=True))
-    return Dual(out, match(slopes, out), level)
+        return tuple(_dual(y, t, level) for y, t in zip(out, slopes, strict=True))
+    return _dual(out, slopes, level)
+
+
+def _dual(out: Tensor, slope: Any, level: int) -> Any:
+    return out._data if slope is None else Dual(out._data, match(bare(slope), out._data), level)

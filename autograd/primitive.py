@@ -183,7 +183,10 @@ class Primitive:
         for key, value in kwargs.items():
             if key not in self.names:
                 raise TypeError(f"{self.name}() got an unexpected argument '{key}'")
-            values[self.names.index(key)] = value
+            position = self.names.index(key)
+            if position < len(args):
+                raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
+            values[position] = value
         for i in range(self._required):
             if values[i] is _REQUIRED:
                 raise TypeError(f"{self.name}() is missing its argument '{self.names[i]}'")
@@ -352,7 +355,7 @@ class Primitive:
             ]
             recorded = any(isinstance(x, Tensor) for x in (*primals, *tangents))
             seeds = [(n, t if isinstance(t, Tensor) or not recorded else wrap(t, None)) for n, t in outputs]
-            arrived = propagate(seeds, frozenset({u._node}), create_graph=recorded)  # type: ignore[arg-type]
+            arrived = propagate(seeds, frozenset({u._node}), release=False, create_graph=recorded)  # type: ignore[arg-type]
         finally:
             recording.reset(token)
         return arrived.get(u._node, np.zeros(u.shape, u.dtype))  # type: ignore[arg-type]

@@ -175,7 +175,7 @@ class Tensor(Differentiable):
 
     def __repr__(self) -> str:
         text = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
-        notes = []
+        notes = [] if self.size else [f"shape={self.shape}"]
         if self.name is not None:
             notes.append(f"name={self.name!r}")
         if str(self.dtype) not in ("float64", "int64", "bool", "complex128"):

@@ -103,7 +103,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
-sigmoid = elementwise(_sigmoid, lambda out: out * (1 - out), name="sigmoid")
+sigmoid = elementwise(_sigmoid, lambda out: out - out * out, name="sigmoid")
 
 
 # ---------------------------------------------------------------------- trigonometric and hyperbolic
@@ -117,7 +117,7 @@ arctan = elementwise(np.arctan, lambda x: 1 / (1 + x * x))
 arctan2 = elementwise(np.arctan2, lambda x, y: y / (x * x + y * y), lambda x, y: -x / (x * x + y * y))
 sinh = elementwise(np.sinh, lambda x: np.cosh(x))
 cosh = elementwise(np.cosh, lambda x: np.sinh(x))
-tanh = elementwise(np.tanh, lambda out: 1 - out * out)
+tanh = elementwise(np.tanh, lambda g, out: g - g * out * out)
 arcsinh = elementwise(np.arcsinh, lambda x: 1 / np.sqrt(x * x + 1))
 arccosh = elementwise(np.arccosh, lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 arctanh = elementwise(np.arctanh, lambda x: 1 / (1 - x * x))
