@@ -1,8 +1,7 @@
 """Elementwise primitives: one partial derivative per argument, and the short way through the engine.
 
 For ``out = f(x, y, …)`` entry by entry the Jacobian is diagonal, so one partial derivative ``d`` gives
-both rules: the cotangent is ``g · conj(d)``, the tangent ``t · d``. Most of a program's operations are
-of this kind and small, so their path is written out per arity.
+both rules: the cotangent is ``g · conj(d)``, the tangent ``t · d``.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd.callpath import write_call, write_pullback
 from autograd.dispatch import Differentiable, bare
-from autograd.graph import Node, recording
-from autograd.memory import clock
-from autograd.primitive import PLAIN, Primitive, Rule, describe, parameters, plain, publish
-from autograd.tensor import Tensor, wrap
+from autograd.primitive import Primitive, Rule, describe, parameters, plain, publish
 
 __all__ = ["elementwise"]
 
-_new = object.__new__
-_float64, _float32 = np.dtype(np.float64), np.dtype(np.float32)
+_float64 = np.dtype(np.float64)
 
 _IDENTITY = (lambda value: value).__code__.co_code  # as in `lambda out: out`: nothing to call
 
@@ -70,10 +66,7 @@ def elementwise(
     Tensor([0.5])
     """
     declared = Elementwise(fun, partials, name, operator)
-    arity = len(declared.names)
-    make = _unary if arity == 1 else _binary if arity == 2 == len(declared.slots) else _nary
-    declared.call = make(declared, declared.__call__)
-    declared.call.method = make(declared, _or_not_implemented(declared.__call__))  # type: ignore[attr-defined]
+    declared.call.method = declared.write_call(_or_not_implemented(declared.__call__))
     answers = implements if implements is not None else fun if isinstance(fun, np.ufunc) else None
     return publish(declared, declared.call, fun.__doc__, answers)
 
@@ -90,6 +83,7 @@ class Elementwise(Primitive):
             raise TypeError(f"{len(partials)} partial derivatives for the {len(names)} arguments of {fun}")
         slots = tuple(i for i, partial in enumerate(partials) if partial is not None)
         used = [partials[i] for i in slots]
+        self.operator = operator or fun
         super().__init__(
             fun,
             name or fun.__name__,
@@ -100,58 +94,29 @@ class Elementwise(Primitive):
             tuple(Rule(_scaled(p), ("t", *_needs(p))) for p in used),
             broadcasts=True,
         )
-        self.operator = operator or fun
-        self.pullback = _written_out(self.name, names, slots, used)
+        self.pullback = _pullback(self, [names[i] for i in slots], used)
+
+    def write_call(self, general: Callable[..., Any]) -> Any:
+        return write_call(self, general, self.operator, describe, entrywise=True)
 
 
-_PULLBACK = """
-def pullback(node, g):
-    saved = node.saved
-    {parents} = node.parents
-    if node.dtype is not float64 and node.dtype.kind == "c":
-        return {conjugating}
-    return {terms}
-"""
+def _pullback(declared: Elementwise, slots: list[str], partials: list[Any]) -> Callable[[Any, Any], Any]:
+    """``g`` times each partial derivative; the rare complex case goes to the conjugating rules."""
+    position = {n: i for i, n in enumerate((*declared.names, "out"))}
+    scope: dict[str, Any] = {f"d_{x}": p for x, p in zip(slots, partials, strict=True)}
+    scope["times_constant"] = _times_constant
+    terms = [_term(p, f"d_{x}", position) for x, p in zip(slots, partials, strict=True)]
+    return write_pullback(declared.name, slots, terms, scope, conjugating=declared.pullback)
 
 
-def _written_out(
-    name: str, names: tuple[str, ...], slots: tuple[int, ...], partials: list[Any]
-) -> Callable[[Any, Any], Any]:
-    """The reverse rules of all arguments as one function, in source. For ``multiply`` it returns::
-
-        None if to_x is None else g * saved[1], None if to_y is None else g * saved[0]
-
-    Python calls are most of what a small operation costs, so they are written out, as ``dataclasses``
-    write an ``__init__``.
-    """
-    position = {n: i for i, n in enumerate((*names, "out"))}
-    scope = {f"d_{names[i]}": p for i, p in zip(slots, partials, strict=True)}
-    scope |= {"conjugated": conjugated, "times_constant": _times_constant, "float64": _float64}
-
-    def terms(scaled: str, product: str) -> str:
-        pairs = [
-            (f"to_{names[i]}", _term(p, f"d_{names[i]}", position, product if _is_product(p) else scaled))
-            for i, p in zip(slots, partials, strict=True)
-        ]
-        return "(" + "".join(f"None if {parent} is None else {term}, " for parent, term in pairs) + ")"
-
-    source = _PULLBACK.format(
-        parents=" ".join(f"to_{names[i]}," for i in slots),
-        conjugating=terms("g * conjugated({})", "conjugated({}(conjugated(g), {}))"),
-        terms=terms("g * {}", "{}(g, {})"),
-    )
-    exec(compile(source, f"<pullback of {name}>", "exec"), scope)
-    return scope["pullback"]
-
-
-def _term(partial: Partial, called: str, position: dict[str, int], template: str) -> str:
+def _term(partial: Partial, called: str, position: dict[str, int]) -> str:
     """Source of ``g`` times a partial derivative."""
     if not callable(partial):
         return {1: "g", -1: "-g"}.get(partial, f"times_constant(g, {called})")  # type: ignore[arg-type]
     values = ", ".join(f"saved[{position[n]}]" for n in _needs(partial))
     if _is_product(partial):
-        return template.format(called, values)
-    return template.format(values if partial.__code__.co_code == _IDENTITY else f"{called}({values})")
+        return f"{called}(g, {values})"
+    return f"g * {values}" if partial.__code__.co_code == _IDENTITY else f"g * {called}({values})"
 
 
 def _needs(partial: Partial) -> tuple[str, ...]:
@@ -188,114 +153,6 @@ def conjugated(d: Any) -> Any:
     if type(d) is complex:
         return d.conjugate()
     return np.conjugate(d) if getattr(bare(d), "dtype", _float64).kind == "c" else d
-
-
-def _unary(declared: Elementwise, general: Callable[..., Any]) -> Any:
-    fun = declared.operator
-    keep_x, keep_out, _ = declared.keep((True,))
-    tick, enabled = clock.__next__, recording.get
-
-    def call(x: Any) -> Any:
-        if type(x) is not Tensor and not isinstance(x, Tensor):
-            return general(x)
-        array = x._data
-        out = fun(array)
-        source = x._node
-        if source is None or not (mode := enabled()):
-            return wrap(out, None)
-        node = Node()
-        node.order = tick()
-        node.primitive = declared
-        node.parents = (source,)
-        node.saved = (array if keep_x else None, out if keep_out else None)
-        node.shape = source.shape
-        node.dtype = out.dtype
-        node.hooks = None
-        if mode is not True:
-            mode.observe(node)
-        result = _new(Tensor)
-        result._data = out
-        result._node = node
-        result._grad = None
-        result._family = None
-        result.name = None
-        return result
-
-    return call
-
-
-def _binary(declared: Elementwise, general: Callable[..., Any]) -> Any:
-    fun = declared.operator
-    nothing = (None, None, None)
-    keep_left, keep_right, keep_both = (
-        kept if any(kept) else nothing
-        for kept in (declared.keep(needs)[:3] for needs in ((True, False), (False, True), (True, True)))
-    )
-    tick, enabled = clock.__next__, recording.get
-
-    def call(x: Any, y: Any) -> Any:
-        if type(x) is Tensor or isinstance(x, Tensor):
-            a = x._data
-            left = x._node
-            if type(y) is Tensor or isinstance(y, Tensor):
-                b = y._data
-                right = y._node
-            elif type(y) in PLAIN:
-                b = y
-                right = None
-            else:
-                return general(x, y)
-        elif isinstance(y, Tensor) and type(x) in PLAIN:
-            a = x
-            left = None
-            b = y._data
-            right = y._node
-        else:
-            return general(x, y)
-        try:
-            out = fun(a, b)
-        except Exception as error:
-            error.add_note(describe(declared.name, (a, b)))
-            raise
-        if left is None:
-            keep = keep_right
-        else:
-            keep = keep_left if right is None else keep_both
-        if (left is None and right is None) or not (mode := enabled()):
-            return wrap(out, None)
-        node = Node()
-        node.order = tick()
-        node.primitive = declared
-        node.parents = (left, right)
-        if keep is nothing:
-            node.saved = nothing
-        else:
-            keep_x, keep_y, keep_out = keep
-            node.saved = (a if keep_x else None, b if keep_y else None, out if keep_out else None)
-        if left is not None and right is not None and left.shape == right.shape:
-            node.shape = left.shape
-        else:
-            node.shape = out.shape
-        node.dtype = out.dtype
-        node.hooks = None
-        if mode is not True:
-            mode.observe(node)
-        result = _new(Tensor)
-        result._data = out
-        result._node = node
-        result._grad = None
-        result._family = None
-        result.name = None
-        return result
-
-    return call
-
-
-def _nary(declared: Elementwise, general: Callable[..., Any]) -> Any:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return general(*args, **kwargs)
-
-    return call
 
 
 def _or_not_implemented(general: Callable[..., Any]) -> Callable[..., Any]:

@@ -269,15 +269,12 @@ def propagate(
         if node.hooks:
             g = run_hooks(node, g)
         parents = node.parents
-        if targets is None:
-            if not parents:
+        if not parents:
+            if targets is None or node in targets:
                 arrived[node] = g
-                continue
-        else:
-            if node in targets:
-                arrived[node] = g
-            if not parents:
-                continue
+            continue
+        if targets is not None and node in targets:
+            arrived[node] = g
         if node.saved is RELEASED:
             raise RuntimeError(
                 f"backward through '{node.primitive.name}' a second time: what it had saved was released by "

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd.callpath import PLAIN, write_call, write_pullback
 from autograd.dispatch import Differentiable, bare, functions, ufuncs
 from autograd.dual import Dual, part
 from autograd.graph import Node, make_node, propagate, recording
@@ -37,7 +38,6 @@ __all__ = ["Primitive", "elementwise", "linear", "primitive", "registry"]
 registry: dict[str, Callable[..., Any]] = {}  # every declared primitive by name
 
 _REQUIRED: Any = object()
-PLAIN = frozenset({float, int, bool, complex, np.ndarray, np.float64, np.float32})  # taken as they are
 
 
 class Rule(NamedTuple):
@@ -67,7 +67,6 @@ class Primitive:
 
     __slots__ = (
         "_keep",
-        "_required",
         "_where",
         "broadcasts",
         "call",
@@ -77,6 +76,7 @@ class Primitive:
         "name",
         "names",
         "pullback",
+        "required",
         "slots",
         "variadic",
         "vjp",
@@ -102,7 +102,7 @@ class Primitive:
         self.name = name
         self.names = names
         self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)
-        self._required = sum(1 for value in self.defaults if value is _REQUIRED)
+        self.required = sum(1 for value in self.defaults if value is _REQUIRED)
         self.slots = slots
         self.broadcasts = broadcasts
         self.variadic = variadic
@@ -120,8 +120,8 @@ class Primitive:
             for each in (rule,) if isinstance(rule, Rule) else rule or ():
                 self._check(each)
         self._keep: dict[tuple[bool, ...], tuple[bool, ...]] = {}
-        self.pullback = self._pull_joint if isinstance(vjp, Rule) else self._pull_each
-        self.call = self.__call__
+        self.pullback = self._write_pullback()
+        self.call = self.__call__ if variadic else self.write_call(self.__call__)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.names)})>"
@@ -135,6 +135,10 @@ class Primitive:
             )
 
     # ------------------------------------------------------------------ computing and recording
+
+    def write_call(self, general: Callable[..., Any]) -> Any:
+        """The short way for arguments that need nothing special (``autograd.callpath``)."""
+        return write_call(self, general, self.fun, describe, entrywise=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self.bind(args, kwargs)
@@ -155,6 +159,10 @@ class Primitive:
         except Exception as error:
             error.add_note(describe(self.name, arrays))
             raise
+        return self.finish(values, operands, arrays, out)
+
+    def finish(self, values: list[Any], operands: Sequence[Any], arrays: Sequence[Any], out: Any) -> Any:
+        """Record the call if it is to be recorded, and wrap its output."""
         parents = tuple(value._node if isinstance(value, Tensor) else None for value in operands)
         node = None
         mode = recording.get()
@@ -187,7 +195,7 @@ class Primitive:
             if position < len(args):
                 raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
             values[position] = value
-        for i in range(self._required):
+        for i in range(self.required):
             if values[i] is _REQUIRED:
                 raise TypeError(f"{self.name}() is missing its argument '{self.names[i]}'")
         return values
@@ -226,7 +234,9 @@ class Primitive:
                     raise TypeError(f"{self.name}(): '{self.names[i]}' carries no gradient; pass it detached")
                 values[i] = bare(value)
 
-    def record(self, parents: tuple[Node | None, ...], values: list[Any], arrays: list[Any], out: Any) -> Node | None:
+    def record(
+        self, parents: tuple[Node | None, ...], values: list[Any], arrays: Sequence[Any], out: Any
+    ) -> Node | None:
         """The node of this call, with what its rules need; None where the output has no derivative."""
         if type(out) is tuple:
             shape: Any = tuple(o.shape for o in out)
@@ -244,15 +254,22 @@ class Primitive:
         """Which of (arguments, out, shapes) the rules of the arguments in ``needs`` name."""
         kept = self._keep.get(needs)
         if kept is None:
-            if isinstance(self.vjp, Rule):
-                named = set(self.vjp.needs)
-            else:
-                named = {n for rule, need in zip(self.vjp, needs, strict=True) if rule and need for n in rule.needs}
-            order = sorted(self._where, key=self._where.__getitem__)[: len(self.names) + 1 + len(self.slots)]
-            kept = self._keep[needs] = tuple(name in named for name in order)
+            slots = ("operands",) if self.variadic else [self.names[i] for i in self.slots]
+            needed = {x for x, need in zip(slots, needs, strict=False) if need}
+            kept = tuple(wanting is None or not needed.isdisjoint(wanting) for wanting in self.wanting())
+            self._keep[needs] = kept
         return kept
 
-    def relate(self, operands: Sequence[Any], arrays: list[Any], out: Any, result: Tensor) -> None:
+    def wanting(self) -> list[tuple[str, ...] | None]:
+        """For each of (arguments…, out, shapes…) the arguments whose rules name it; None for a joint rule's."""
+        count = len(self.names) + 1 + len(self.slots)
+        order = sorted(self._where, key=self._where.__getitem__)[:count]
+        if isinstance(self.vjp, Rule):
+            return [None if name in self.vjp.needs else () for name in order]
+        pairs = list(zip(self.slots, self.vjp, strict=True))
+        return [tuple(self.names[i] for i, rule in pairs if rule and name in rule.needs) for name in order]
+
+    def relate(self, operands: Sequence[Any], arrays: Sequence[Any], out: Any, result: Tensor) -> None:
         """Note which argument, if any, the output shares its memory with."""
         memory = out if out.base is None else owner(out)
         for operand, array in zip(operands, arrays, strict=True):
@@ -262,23 +279,23 @@ class Primitive:
 
     # ------------------------------------------------------------------ reverse mode
 
-    def _pull_each(self, node: Any, g: Any) -> Sequence[Any]:
-        if type(g) is Cotangents:
-            g = g.filled()
-        environment = (*node.saved, None, g)
-        where = self._where
-        return [
-            None if parent is None else rule.function(*[environment[where[n]] for n in rule.needs])
-            for parent, rule in zip(node.parents, self.vjp, strict=True)  # type: ignore[arg-type]
-        ]
+    def _write_pullback(self) -> Any:
+        slots = [] if self.variadic else [self.names[i] for i in self.slots]
+        wanted = "".join(f"to_{x} is not None, " for x in slots)
+        source = {
+            "needs": "tuple([parent is not None for parent in node.parents])" if self.variadic else f"({wanted})",
+            "g": "(g.filled() if type(g) is Cotangents else g)",
+        }
+        scope: dict[str, Any] = {"Cotangents": Cotangents}
 
-    def _pull_joint(self, node: Any, g: Any) -> Sequence[Any]:
-        if type(g) is Cotangents:
-            g = g.filled()
-        needs = tuple(parent is not None for parent in node.parents)
-        environment = (*node.saved, needs, g)
-        where = self._where
-        return self.vjp.function(*[environment[where[n]] for n in self.vjp.needs])  # type: ignore[union-attr,no-any-return]
+        def called(label: str, rule: Rule) -> str:
+            scope[label] = rule.function
+            return f"{label}({', '.join(source.get(n) or f'saved[{self._where[n]}]' for n in rule.needs)})"
+
+        if isinstance(self.vjp, Rule):
+            return write_pullback(self.name, slots, called("rule", self.vjp), scope)
+        terms = [called(f"rule_{x}", rule) for x, rule in zip(slots, self.vjp, strict=True) if rule]
+        return write_pullback(self.name, slots, terms, scope)
 
     def connect(self, node: Node) -> Node:
         """``node`` with its saved arrays as tensors tied to the graph, so that its rules are recorded."""
@@ -523,17 +540,21 @@ def _declare(
         tangents = None
     declared = Primitive(fun, label, names, defaults, slots, rules, tangents, broadcasts=broadcasts, variadic=variadic)
 
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return declared(*args, **kwargs)
+    return publish(declared, _forwarding(declared) if variadic else declared.call, fun.__doc__, implements)
 
-    return publish(declared, function, fun.__doc__, implements)
+
+def _forwarding(declared: Primitive) -> Any:
+    def call(*operands: Any, **options: Any) -> Any:
+        return declared(*operands, **options)
+
+    call.__wrapped__ = declared.fun  # type: ignore[attr-defined]  # shows the signature
+    return call
 
 
 def publish(declared: Primitive, function: Any, doc: str | None, implements: Any) -> Any:
     """Enter a primitive in the tables, and dress the function that users call."""
     function.__name__ = function.__qualname__ = declared.name
     function.__doc__ = doc
-    function.__wrapped__ = declared.fun  # shows the signature
     function.primitive = declared
     registry[declared.name] = function
     for each in implements if isinstance(implements, (list, tuple)) else (implements,):

@@ -145,9 +145,9 @@ def test_calls_are_bound_as_python_binds_them():
     x = Tensor([1.0, 2.0], requires_grad=True)
     assert f(x=x, axis=-1).tolist() == [2, 1]
     for call, message in (
-        (lambda: f(), "missing its argument 'x'"),
-        (lambda: f(x, 0, 1), "takes 2 arguments"),
-        (lambda: f(x, nope=1), "unexpected argument 'nope'"),
+        (lambda: f(), "missing 1 required positional argument: 'x'"),
+        (lambda: f(x, 0, 1), "takes from 1 to 2 positional arguments"),
+        (lambda: f(x, nope=1), "unexpected keyword argument 'nope'"),
         (lambda: f(x, axis=Tensor(0.0, requires_grad=True)), "'axis' carries no gradient"),
         (lambda: f(x, x=x), "multiple values for argument 'x'"),
     ):
