@@ -1,6 +1,21 @@
-"""Reverse- and forward-mode automatic differentiation on NumPy."""
+"""Reverse- and forward-mode automatic differentiation on NumPy.
 
-import autograd.numpy  # gives tensors their operators and methods
+Three ways in, one engine: ``Tensor`` with ``backward()``; ``grad``, ``jacobian``, ``hessian``, ``vjp``,
+``jvp`` on functions of arrays; and ``autograd.numpy`` as a differentiable NumPy. Operations of one's own
+are declared with ``elementwise``, ``linear``, ``primitive`` or ``Function``.
+"""
+
+from pathlib import Path as _Path
+
+__title__ = "chainrule"
+
+if (_Path(__file__).parent / "tracer.py").exists():
+    raise ImportError(
+        f"the folder {_Path(__file__).parent} mixes chainrule with HIPS autograd, another package with the import "
+        "name 'autograd'. Run: pip uninstall --yes autograd chainrule, then install chainrule again."
+    )
+
+from autograd import numpy
 from autograd.anomaly import detect_anomaly
 from autograd.dispatch import Differentiable
 from autograd.dual import Dual
@@ -18,19 +33,20 @@ __all__ = [
     "Tensor",
     "backward",
     "detect_anomaly",
+    "elementwise",
+    "enable_grad",
     "grad",
     "hessian",
     "hvp",
+    "is_grad_enabled",
     "jacobian",
     "jvp",
-    "value_and_grad",
-    "vjp",
-    "elementwise",
-    "enable_grad",
-    "is_grad_enabled",
     "linear",
     "no_grad",
+    "numpy",
     "primitive",
     "registry",
     "set_grad_enabled",
+    "value_and_grad",
+    "vjp",
 ]

@@ -42,7 +42,7 @@ class detect_anomaly:
         self._tokens: list[Token[Any]] = []
 
     def __enter__(self) -> detect_anomaly:
-        self._tokens.append(recording.set(self))  # type: ignore[arg-type]
+        self._tokens.append(recording.set(self))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -51,7 +51,7 @@ class detect_anomaly:
     def observe(self, node: Node) -> None:
         """Called by the engine for each node that is recorded."""
         name, place = node.primitive.name, caller()
-        saved = [array for array in _arrays(node.saved)]
+        saved = _arrays(node.saved)
         sums = [_checksum(array) for array in saved]
 
         def watch(g: Any) -> None:

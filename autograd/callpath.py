@@ -35,16 +35,13 @@ import numpy as np
 from autograd.dispatch import Differentiable
 from autograd.graph import Node, recording
 from autograd.memory import clock
+from autograd.operands import PLAIN, describe
 from autograd.tensor import Tensor, wrap
 
-__all__ = ["PLAIN", "write_call", "write_pullback"]
-
-PLAIN = frozenset({float, int, bool, complex, np.ndarray, np.float64, np.float32})  # operands taken as they are
+__all__ = ["write_call", "write_pullback"]
 
 
-def write_call(
-    declared: Any, general: Callable[..., Any], fun: Callable[..., Any], describe: Callable[..., str], entrywise: bool
-) -> Any:
+def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., Any], entrywise: bool) -> Any:
     """The forward function of a primitive with a fixed signature.
 
     ``general`` takes the same arguments and handles every case; ``entrywise`` primitives are known to

@@ -13,7 +13,8 @@ import numpy as np
 
 from autograd.callpath import write_call, write_pullback
 from autograd.dispatch import Differentiable, bare
-from autograd.primitive import Primitive, Rule, describe, parameters, plain, publish
+from autograd.operands import plain
+from autograd.primitive import Primitive, Rule, parameters, publish
 
 __all__ = ["elementwise"]
 
@@ -66,7 +67,7 @@ def elementwise(
     Tensor([0.5])
     """
     declared = Elementwise(fun, partials, name, operator)
-    declared.call.method = declared.write_call(_or_not_implemented(declared.__call__))
+    declared.call.method = declared.write_call(_or_not_implemented(declared.__call__))  # type: ignore[attr-defined]
     answers = implements if implements is not None else fun if isinstance(fun, np.ufunc) else None
     return publish(declared, declared.call, fun.__doc__, answers)
 
@@ -97,7 +98,7 @@ class Elementwise(Primitive):
         self.pullback = _pullback(self, [names[i] for i in slots], used)
 
     def write_call(self, general: Callable[..., Any]) -> Any:
-        return write_call(self, general, self.operator, describe, entrywise=True)
+        return write_call(self, general, self.operator, entrywise=True)
 
 
 def _pullback(declared: Elementwise, slots: list[str], partials: list[Any]) -> Callable[[Any, Any], Any]:
@@ -112,7 +113,7 @@ def _pullback(declared: Elementwise, slots: list[str], partials: list[Any]) -> C
 def _term(partial: Partial, called: str, position: dict[str, int]) -> str:
     """Source of ``g`` times a partial derivative."""
     if not callable(partial):
-        return {1: "g", -1: "-g"}.get(partial, f"times_constant(g, {called})")  # type: ignore[arg-type]
+        return "g" if partial == 1 else "-g" if partial == -1 else f"times_constant(g, {called})"
     values = ", ".join(f"saved[{position[n]}]" for n in _needs(partial))
     if _is_product(partial):
         return f"{called}(g, {values})"

@@ -14,7 +14,8 @@ import numpy as np
 from autograd.dispatch import Differentiable, bare
 from autograd.dual import Dual, part
 from autograd.graph import Node, make_node, no_grad, recording
-from autograd.primitive import Cotangents, match, pick, tie
+from autograd.operands import match
+from autograd.outputs import Cotangents, pick, tie
 from autograd.tensor import Tensor, wrap
 
 __all__ = ["Context", "Function"]

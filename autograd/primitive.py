@@ -26,14 +26,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd.callpath import PLAIN, write_call, write_pullback
+from autograd.callpath import write_call, write_pullback
 from autograd.dispatch import Differentiable, bare, functions, ufuncs
 from autograd.dual import Dual, part
 from autograd.graph import Node, make_node, propagate, recording
 from autograd.memory import owner
+from autograd.operands import describe, match, plain
+from autograd.outputs import Cotangents, pick, tie
 from autograd.tensor import Tensor, share, wrap
 
-__all__ = ["Primitive", "elementwise", "linear", "primitive", "registry"]
+__all__ = ["Primitive", "linear", "primitive", "registry"]
 
 registry: dict[str, Callable[..., Any]] = {}  # every declared primitive by name
 
@@ -138,7 +140,7 @@ class Primitive:
 
     def write_call(self, general: Callable[..., Any]) -> Any:
         """The short way for arguments that need nothing special (``autograd.callpath``)."""
-        return write_call(self, general, self.fun, describe, entrywise=False)
+        return write_call(self, general, self.fun, entrywise=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self.bind(args, kwargs)
@@ -326,12 +328,14 @@ class Primitive:
         primals, tangents = zip(*(part(value, level) for value in operands), strict=True)
         self.strip(values)
         self.place(values, primals)
-        out = self.call(*values[0], **dict(zip(self.names[1:], values[1:], strict=True))) if self.variadic else self.call(*values)
+        out = (
+            self.call(*values[0], **dict(zip(self.names[1:], values[1:], strict=True)))
+            if self.variadic
+            else self.call(*values)
+        )
         pushed = self.tangent(values, primals, tangents, out)
         if type(out) is tuple:
-            return tuple(
-                o if u is None else Dual(o, match(u, o), level) for o, u in zip(out, pushed, strict=True)
-            )
+            return tuple(o if u is None else Dual(o, match(u, o), level) for o, u in zip(out, pushed, strict=True))
         if bare(out).dtype.kind not in "fc":
             return out
         return Dual(out, match(pushed, out), level)
@@ -354,7 +358,9 @@ class Primitive:
             total = term if total is None else total + term
         return np.zeros(np.shape(out), bare(out).dtype) if total is None else total
 
-    def _transpose(self, environment: tuple[Any, ...], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    def _transpose(
+        self, environment: tuple[Any, ...], primals: Sequence[Any], tangents: Sequence[Any], out: Any
+    ) -> Any:
         """``J t`` from the reverse rule: ``u ↦ Jᵀu`` is linear, and its transpose is ``t ↦ J t``."""
         if any(isinstance(p, Dual) for p in primals) or type(out) is tuple:
             raise NotImplementedError(f"'{self.name}' has no forward-mode rule (jvp=) for nested or several outputs")
@@ -376,55 +382,6 @@ class Primitive:
         finally:
             recording.reset(token)
         return arrived.get(u._node, np.zeros(u.shape, u.dtype))  # type: ignore[arg-type]
-
-
-# ---------------------------------------------------------------------- several outputs
-
-
-class Cotangents:
-    """The cotangents of an operation with several outputs, some of which may be missing."""
-
-    __slots__ = ("dtype", "shape", "terms")
-
-    def __init__(self, terms: tuple[Any, ...], shape: Any, dtype: Any) -> None:
-        self.terms = terms
-        self.shape = shape
-        self.dtype = dtype
-
-    def __add__(self, other: Cotangents) -> Cotangents:
-        pairs = zip(self.terms, other.terms, strict=True)
-        terms = tuple(b if a is None else a if b is None else a + b for a, b in pairs)
-        return Cotangents(terms, self.shape, self.dtype)
-
-    def filled(self) -> tuple[Any, ...]:
-        """All cotangents, zeros where none arrived."""
-        triples = zip(self.terms, self.shape, self.dtype, strict=True)
-        return tuple(np.zeros(s, d) if g is None else g for g, s, d in triples)
-
-
-class Pick:
-    """The 'operation' that takes one output of several."""
-
-    __slots__ = ("index",)
-    name = "output"
-    broadcasts = False
-    slots = (0,)
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def pullback(self, node: Node, g: Any) -> tuple[Cotangents]:
-        source: Any = node.parents[0]
-        terms = tuple(g if i == self.index else None for i in range(len(source.shape)))
-        return (Cotangents(terms, source.shape, source.dtype),)
-
-    def connect(self, node: Node) -> Node:
-        return node
-
-
-def pick(source: Node, index: int) -> Node:
-    """The node of output ``index`` of ``source``."""
-    return make_node(Pick(index), (source,), (), source.shape[index], source.dtype[index])
 
 
 # ---------------------------------------------------------------------- declaring
@@ -561,46 +518,3 @@ def publish(declared: Primitive, function: Any, doc: str | None, implements: Any
         if each is not None:
             (ufuncs if isinstance(each, np.ufunc) else functions)[each] = function
     return function
-
-
-# ---------------------------------------------------------------------- helpers
-
-
-def tie(array: Any, parent: Node | None) -> Any:
-    """A saved array as the tensor it belonged to, seen from the graph."""
-    return array if parent is None or array is None else wrap(array, parent)
-
-
-def plain(value: Any, name: str) -> Any:
-    """An operand as NumPy understands it, or an error that names the operation."""
-    if type(value) in PLAIN:
-        return value
-    if isinstance(value, Differentiable):
-        raise TypeError(f"'{name}' cannot mix this {type(value).__name__} with tensors")
-    if isinstance(value, (list, tuple)):
-        value = np.asarray(value)
-    if getattr(getattr(value, "dtype", None), "kind", "O") in "biufc":
-        return value
-    if isinstance(value, (int, float, complex)):
-        return value
-    raise TypeError(f"'{name}' does not take a {type(value).__name__} beside a Tensor: {value!r:.60}")
-
-
-def describe(name: str, arrays: Sequence[Any]) -> str:
-    """An operation and what it was given, for error notes."""
-    given = ", ".join(f"{getattr(a, 'dtype', type(a).__name__)} of shape {np.shape(a)}" for a in arrays)
-    return f"in the operation '{name}' on {given}"
-
-
-def match(t: Any, out: Any) -> Any:
-    """A tangent with the shape and dtype of its primal."""
-    shape, dtype = np.shape(out), bare(out).dtype
-    if np.shape(t) != shape:
-        t = np.broadcast_to(t, shape)
-    if not hasattr(t, "dtype"):
-        return np.asarray(t, dtype)
-    if t.dtype != dtype:
-        if t.dtype.kind == "c" and dtype.kind != "c":
-            t = np.real(t)
-        t = t.astype(dtype)
-    return t

@@ -82,7 +82,7 @@ class Tensor(Differentiable):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._data.shape
 
     @property
     def dtype(self) -> Any:
@@ -90,19 +90,19 @@ class Tensor(Differentiable):
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._data.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size  # type: ignore[no-any-return]
+        return self._data.size
 
     @property
     def itemsize(self) -> int:
-        return self._data.itemsize  # type: ignore[no-any-return]
+        return self._data.itemsize
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes  # type: ignore[no-any-return]
+        return self._data.nbytes
 
     @property
     def data(self) -> Tensor:
@@ -168,7 +168,7 @@ class Tensor(Differentiable):
         return complex(self._data)
 
     def __index__(self) -> int:
-        return self._data.__index__()  # type: ignore[no-any-return]
+        return self._data.__index__()
 
     def __format__(self, spec: str) -> str:
         return format(self._data.item(), spec) if spec and self.size == 1 else format(str(self), spec)
@@ -471,9 +471,12 @@ def backward(
     finally:
         recording.reset(token)
     handed_out = {id(seed)}  # arrays that somebody holds already; each .grad gets memory of its own
-    receivers = [(leaf.tensor(), leaf) for leaf in arrived] if inputs is None else [(x, x._node) for x in inputs]
+    if inputs is None:
+        receivers: list[tuple[Any, Any]] = [(leaf.tensor(), leaf) for leaf in arrived if isinstance(leaf, Leaf)]
+    else:
+        receivers = [(x, x._node) for x in inputs if x._node in arrived]
     for tensor, leaf in receivers:
-        if tensor is None or leaf not in arrived:
+        if tensor is None:
             continue
         g = arrived[leaf]
         _accumulate(tensor, g, owned=not leaf.hooks and id(g) not in handed_out)

@@ -171,9 +171,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Callable[[Any], Any]]:
                 pairs.append((y, g if isinstance(g, Differentiable) else np.asarray(g, y.dtype)))
         record = (create_graph or any(_holds_tensor(g) for _, g in pairs)) and recording.get()
         pulled = _pull(pairs, entered, record)
-        filled = [
-            np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(entered, pulled, strict=True)
-        ]
+        filled = [np.zeros(x.shape, x.dtype) if g is None else g for x, g in zip(entered, pulled, strict=True)]
         return rebuild([_leave(g, tensors) for g in filled])
 
     return rebuild_out([_leave(y, tensors) for y in outputs]), vjp_fn
@@ -195,13 +193,14 @@ def value_and_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
     @wraps(f)
     def evaluate(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         several = not isinstance(argnum, int)
-        places = [p if p >= 0 else p + len(args) for p in (argnum if several else (argnum,))]  # type: ignore[union-attr]
+        chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+        places = [p if p >= 0 else p + len(args) for p in chosen]
         if any(not 0 <= p < len(args) for p in places):
             raise ValueError(f"argnum={argnum} of a call with {len(args)} positional arguments")
 
-        def restricted(*chosen: Any) -> Any:
+        def restricted(*values: Any) -> Any:
             full = list(args)
-            for place, value in zip(places, chosen, strict=True):
+            for place, value in zip(places, values, strict=True):
                 full[place] = value
             return f(*full, **kwargs)
 

@@ -259,8 +259,6 @@ def test_a_failing_rule_leaves_every_grad_alone():
 # ---------------------------------------------------------------------- size, memory, threads
 
 
-
-
 def test_a_chain_of_a_million_operations_goes_forward_backward_and_away():
     limit = sys.getrecursionlimit()
     x = leaf(1.0)

@@ -86,7 +86,9 @@ def test_the_namespace_keeps_plain_arrays_plain(x):
         ours, theirs = getattr(anp, name)(*args), getattr(np, name)(*args)
         assert not isinstance(ours, Tensor), name
         assert np.array_equal(ours, theirs), name
-        assert isinstance(getattr(anp, name)(*(x if arg is a else [x, x] if type(arg) is list else arg for arg in args)), Tensor)
+        assert isinstance(
+            getattr(anp, name)(*(x if arg is a else [x, x] if type(arg) is list else arg for arg in args)), Tensor
+        )
     assert anp.pi == np.pi
     assert anp.float32 is np.float32
     assert anp.linspace(0, 1, 3).tolist() == [0, 0.5, 1]

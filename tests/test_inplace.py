@@ -75,7 +75,9 @@ def test_a_stale_saved_array_is_refused_with_operation_and_line():
     y = (w * x).sum()
     with no_grad():
         w -= 0.5
-    with pytest.raises(RuntimeError, match=r"'multiply' saved an array.*'x -= y' changed it in place at .*test_inplace\.py:\d+"):
+    with pytest.raises(
+        RuntimeError, match=r"'multiply' saved an array.*'x -= y' changed it in place at .*test_inplace\.py:\d+"
+    ):
         y.backward()
     assert x.grad is None
     (w * x).sum().backward()  # a graph made after the change is fine

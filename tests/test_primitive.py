@@ -30,7 +30,9 @@ def test_elementwise_by_partial_derivatives():
 
 
 def test_constants_none_and_outputs_in_rules():
-    scaled = elementwise(lambda x, y, flag: np.where(flag, 3 * x - y, 0 * x), lambda flag: 3.0 * flag, lambda flag: -1.0 * flag, None)
+    scaled = elementwise(
+        lambda x, y, flag: np.where(flag, 3 * x - y, 0 * x), lambda flag: 3.0 * flag, lambda flag: -1.0 * flag, None
+    )
     x, y = Tensor([1.0, 2.0], requires_grad=True), Tensor(1.0, requires_grad=True)
     scaled(x, y, np.array([True, False])).sum().backward()
     assert x.grad.tolist() == [3, 0]
@@ -73,7 +75,9 @@ def test_joint_rules_and_needs():
         seen.append(needs)
         return (g * w if needs[0] else None, g * x if needs[1] else None)
 
-    product = primitive(lambda x, w, b=None: x * w + (0 if b is None else b), vjp=rule, differentiable=("x", "w"), name="p")
+    product = primitive(
+        lambda x, w, b=None: x * w + (0 if b is None else b), vjp=rule, differentiable=("x", "w"), name="p"
+    )
     x, w = Tensor([2.0], requires_grad=True), Tensor([3.0])
     product(x, w).backward()
     assert seen == [(True, False)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as _numpy
 
-from autograd.dispatch import Differentiable, give
+from autograd.dispatch import give
 from autograd.numpy.elementwise import *  # noqa: F403
 from autograd.numpy.reductions import *  # noqa: F403
 from autograd.tensor import Tensor

@@ -174,9 +174,7 @@ nan_to_num = elementwise(
     name="nan_to_num",
     implements=np.nan_to_num,
 )
-round = elementwise(
-    lambda a, decimals=0: np.round(a, decimals), 0, name="round", implements=(np.round, np.around)
-)
+round = elementwise(lambda a, decimals=0: np.round(a, decimals), 0, name="round", implements=(np.round, np.around))
 
 
 def _within(a: Any, a_min: Any, a_max: Any) -> Any:
@@ -197,9 +195,7 @@ def _above(a: Any, a_min: Any, a_max: Any) -> Any:
     return (bare(a) > bare(a_max)) | (False if a_min is None else bare(a_min) > bare(a_max))
 
 
-_clip = elementwise(
-    lambda a, a_min=None, a_max=None: np.clip(a, a_min, a_max), _within, _below, _above, name="clip"
-)
+_clip = elementwise(lambda a, a_min=None, a_max=None: np.clip(a, a_min, a_max), _within, _below, _above, name="clip")
 
 
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:

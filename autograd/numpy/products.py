@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd.dispatch import Differentiable, functions, give, ufuncs
 from autograd.elementwise import conjugated
-from autograd.primitive import linear, plain, primitive
+from autograd.primitive import linear, plain
 
 __all__ = [
     "cross", "dot", "einsum", "inner", "kron", "matmul", "matvec", "multi_dot", "outer", "tensordot", "vdot",
@@ -65,14 +65,21 @@ def _matmul_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
 matmul = linear(_matmul, x=_matmul_left, y=_matmul_right, implements=(np.matmul, np.linalg.matmul), broadcasts=True)
 
 
-def _or_not_implemented(x: Any, y: Any, other: Any) -> Any:
-    """As an operator: where ``other`` is foreign, Python is to ask it."""
-    if not isinstance(other, (Differentiable, np.ndarray)):
-        try:
-            plain(other, "matmul")
-        except TypeError:
-            return NotImplemented
-    return matmul(x, y)
+def _takes(other: Any) -> bool:
+    """Whether ``other`` can be an operand; where it is foreign, Python is to ask it."""
+    if isinstance(other, (Differentiable, np.ndarray)):
+        return True
+    try:
+        plain(other, "matmul")
+    except TypeError:
+        return False
+    return True
+
+
+give(
+    __matmul__=lambda x, y: matmul(x, y) if _takes(y) else NotImplemented,
+    __rmatmul__=lambda y, x: matmul(x, y) if _takes(x) else NotImplemented,
+)
 
 
 # ---------------------------------------------------------------------- products that are matmul in disguise
@@ -136,6 +143,40 @@ def vecmat(x: Any, y: Any) -> Any:
     Raises ValueError where the shapes do not fit.
     """
     return np.squeeze(matmul(np.expand_dims(_conjugate(x), -2), y), -2)
+
+
+def multi_dot(arrays: Sequence[Any], *, out: None = None) -> Any:
+    """The product of two or more matrices, in the order that takes the fewest multiplications.
+
+    The first and the last may be 1-d. Raises ValueError for fewer than two arrays and where the shapes
+    do not fit, TypeError for ``out``. Order by dynamic programming: Cormen et al., *Introduction to
+    Algorithms*, ch. 15.2.
+    """
+    _refuse("multi_dot", out=out)
+    shapes = [np.shape(a) for a in arrays]
+    if len(shapes) < 2 or {len(s) for s in shapes[1:-1]} - {2} or {len(shapes[0]), len(shapes[-1])} - {1, 2}:
+        raise ValueError(f"multi_dot() takes matrices, two or more; the first and last may be 1-d. Got shapes {shapes}")
+    rows = 1 if len(shapes[0]) == 1 else shapes[0][0]
+    columns = 1 if len(shapes[-1]) == 1 else shapes[-1][1]
+    return _chained(arrays, (rows, *(s[0] for s in shapes[1:]), columns))
+
+
+def _chained(arrays: Sequence[Any], sides: tuple[int, ...]) -> Any:
+    if len(arrays) == 1:
+        return arrays[0]
+    k = _cheapest(sides)[1]
+    return matmul(_chained(arrays[:k], sides[: k + 1]), _chained(arrays[k:], sides[k:]))
+
+
+@lru_cache(maxsize=1024)
+def _cheapest(sides: tuple[int, ...]) -> tuple[int, int]:
+    """How many multiplications a chain of matrices takes, and before which to split it."""
+    if len(sides) == 2:
+        return 0, 0
+    return min(
+        (_cheapest(sides[: k + 1])[0] + _cheapest(sides[k:])[0] + sides[0] * sides[k] * sides[-1], k)
+        for k in range(1, len(sides) - 1)
+    )
 
 
 _outer = linear(
@@ -235,9 +276,7 @@ def _by_partner(paired: Sequence[int], partners: Sequence[int]) -> list[int]:
     return [axis for _, axis in sorted(zip(partners, paired, strict=True))]
 
 
-tensordot = linear(
-    _tensordot, a=_tensordot_left, b=_tensordot_right, implements=(np.tensordot, np.linalg.tensordot)
-)
+tensordot = linear(_tensordot, a=_tensordot_left, b=_tensordot_right, implements=(np.tensordot, np.linalg.tensordot))
 
 
 # ---------------------------------------------------------------------- einsum
@@ -250,11 +289,11 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, **options: A
 
     ``einsum("ij,jk->ik", a, b)`` or ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, with implicit output,
     repeated labels, ellipses, and labels of length 1 that broadcast. ``optimize`` as in NumPy.
-    Differentiable in every operand. Raises ValueError for malformed subscripts and shapes that do
+    Three or more operands are multiplied pair by pair. Raises ValueError for malformed subscripts and shapes that do
     not fit, TypeError for ``out`` and any other option.
 
-    Rule, for each operand: the einsum of ``g`` with the other operands to the operand's own labels
-    (repeated labels: onto the diagonal; labels that occur nowhere else: repeated along them).
+    Rule, for a pair: the einsum of ``g`` with the other factor to the factor's own labels (repeated
+    labels: onto the diagonal; labels that occur nowhere else: repeated along them).
     """
     _refuse("einsum", out=out, **options)
     if len(operands) < 2:
@@ -263,10 +302,33 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, **options: A
         subscripts, operands = operands[0], operands[1:]
     else:
         subscripts, operands = _spelled(operands)
-    subscripts = _explicit(subscripts, tuple(map(np.ndim, operands)))
+    known = (Differentiable, np.ndarray)  # the protocol would make np.ndim of a tensor slow
+    subscripts = _explicit(subscripts, tuple([x.ndim if isinstance(x, known) else np.ndim(x) for x in operands]))
     if len(operands) == 1:
         return _einsum_of_one(operands[0], subscripts)
-    return _einsum(*operands, subscripts=subscripts, optimize=optimize)
+    if len(operands) == 2:
+        return _einsum_of_two(*operands, subscripts, bool(optimize))
+    return _einsum_of_many(operands, subscripts, optimize)
+
+
+def _einsum_of_many(operands: Sequence[Any], subscripts: str, optimize: Any) -> Any:
+    """Pair by pair, so that the gradients of all factors together cost little more than one product."""
+    given, output = subscripts.split("->")
+    terms, values = given.split(","), list(operands)
+    order = optimize if isinstance(optimize, (str, list, tuple)) else "greedy"
+    path = np.einsum_path(subscripts, *(np.broadcast_to(0.0, np.shape(x)) for x in values), optimize=order)[0]
+    for group in path[1:]:
+        chosen = [(terms[i], values[i]) for i in group]
+        terms, values = ([x for i, x in enumerate(each) if i not in group] for each in (terms, values))
+        while len(chosen) > 1:
+            (left, x), (right, y), *chosen = chosen
+            later = "".join([output, *terms, *(labels for labels, _ in chosen)])
+            kept = "".join(label for label in dict.fromkeys(left + right) if label in later)
+            term = kept if terms or chosen else output
+            chosen.insert(0, (term, _einsum_of_two(x, y, f"{left},{right}->{term}", bool(optimize))))
+        terms.append(chosen[0][0])
+        values.append(chosen[0][1])
+    return values[0]
 
 
 def _spelled(operands: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
@@ -303,17 +365,15 @@ def _explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     return ",".join(terms) + "->" + output.replace("...", spelled)
 
 
-def _transposed(
-    g: Any, term: str, shape: tuple[int, ...], output: str, others: Sequence[tuple[str, Any]], optimize: Any = False
-) -> Any:
-    """The cotangent of the operand with labels ``term``; ``others`` are the labels and values of the rest."""
+def _transposed(g: Any, term: str, shape: tuple[int, ...], output: str, *factors: Any, optimize: bool = False) -> Any:
+    """The cotangent of the operand with labels ``term``; ``factors`` are labels and value of the other, if any."""
     sizes = dict(zip(term, shape, strict=True))
-    known = "".join([output, *(labels for labels, _ in others)])
+    known = output + "".join(factors[:1])
     # A label of length 1 was broadcast if it is longer elsewhere: leaving it out sums over it.
-    summed_to = [label for label in sizes if sizes[label] != 1 and label in known]
-    subscripts = ",".join([output, *(labels for labels, _ in others)]) + "->" + "".join(summed_to)
-    value = np.einsum(subscripts, g, *(conjugated(x) for _, x in others), optimize=optimize)
-    lengths = dict(zip(summed_to, value.shape, strict=True))
+    labels = "".join(label for label in sizes if sizes[label] != 1 and label in known)
+    subscripts = ",".join([output, *factors[:1]]) + "->" + labels
+    value = np.einsum(subscripts, g, *map(conjugated, factors[1:]), optimize=optimize)
+    lengths = dict(zip(labels, value.shape, strict=True))
     first = [term.index(label) == i for i, label in enumerate(term)]
     kept = tuple(lengths.get(label, 1) if new else 1 for label, new in zip(term, first, strict=True))
     full = tuple(n if new else 1 for n, new in zip(shape, first, strict=True))
@@ -328,49 +388,33 @@ def _diagonal(term: str, shape: tuple[int, ...]) -> Any:
     return reduce(np.logical_and, (grid[term.index(label)] == grid[i] for i, label in enumerate(term)))
 
 
-def _transposed_each(
-    g: Any,
-    operands: tuple[Any, ...],
-    subscripts: str,
-    optimize: Any,
-    operands_shape: tuple[tuple[int, ...], ...],
-    needs: tuple[bool, ...],
-) -> list[Any]:
-    given, output = subscripts.split("->")
-    pairs = list(zip(given.split(","), operands, strict=True))
-    optimize = optimize if isinstance(optimize, (bool, str)) else True  # a path fits the forward product alone
-    return [
-        _transposed(g, pairs[i][0], operands_shape[i], output, pairs[:i] + pairs[i + 1 :], optimize) if need else None
-        for i, need in enumerate(needs)
-    ]
+def _terms(subscripts: str) -> list[str]:
+    """The labels of each operand, then those of the output."""
+    return subscripts.replace("->", ",").split(",")
 
 
-def _einsum_tangent(operands: tuple[Any, ...], subscripts: str, optimize: Any, t: tuple[Any, ...]) -> Any:
-    terms = [
-        _einsum(*operands[:i], each, *operands[i + 1 :], subscripts=subscripts, optimize=optimize)
-        for i, each in enumerate(t)
-        if each is not None
-    ]
-    return reduce(np.add, terms)
+def _left_factor(g: Any, y: Any, subscripts: str, optimize: bool, x_shape: tuple[int, ...]) -> Any:
+    left, right, output = _terms(subscripts)
+    return _transposed(g, left, x_shape, output, right, y, optimize=optimize)
 
 
-# One operand is linear, and need not be kept for its gradient.
-_einsum_of_one = linear(
-    lambda a, subscripts: np.einsum(subscripts, a),
-    a=lambda g, subscripts, a_shape: _transposed(g, *_split_one(subscripts, a_shape)),
-    name="einsum_of_one",
-)
-_einsum = primitive(
-    lambda *operands, subscripts="", optimize=False: np.einsum(subscripts, *operands, optimize=optimize),
-    vjp=_transposed_each,
-    jvp=_einsum_tangent,
+def _right_factor(g: Any, x: Any, subscripts: str, optimize: bool, y_shape: tuple[int, ...]) -> Any:
+    left, right, output = _terms(subscripts)
+    return _transposed(g, right, y_shape, output, left, x, optimize=optimize)
+
+
+def _only_factor(g: Any, subscripts: str, a_shape: tuple[int, ...]) -> Any:
+    term, output = _terms(subscripts)
+    return _transposed(g, term, a_shape, output)
+
+
+_einsum_of_one = linear(lambda a, subscripts: np.einsum(subscripts, a), a=_only_factor, name="einsum_of_one")
+_einsum_of_two = linear(
+    lambda x, y, subscripts, optimize: np.einsum(subscripts, x, y, optimize=optimize),
+    x=_left_factor,
+    y=_right_factor,
     name="einsum",
 )
-
-
-def _split_one(subscripts: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], str, tuple[()]]:
-    term, output = subscripts.split("->")
-    return term, shape, output, ()
 
 
 # ---------------------------------------------------------------------- helpers and registration
@@ -384,3 +428,23 @@ def _refuse(name: str, **options: Any) -> None:
     given = [key for key, value in options.items() if value is not None]
     if given:
         raise TypeError(f"{name}() of a Tensor does not take {', '.join(given)}; use or convert its result")
+
+
+def _outer_of_vectors(x1: Any, x2: Any, /) -> Any:
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(f"linalg.outer() takes 1-d arrays; got shapes {np.shape(x1)} and {np.shape(x2)}")
+    return _outer(x1, x2)
+
+
+functions.update(
+    {
+        np.dot: dot, np.inner: inner, np.vdot: vdot, np.outer: outer, np.kron: kron, np.cross: cross,
+        np.einsum: einsum, np.linalg.multi_dot: multi_dot, np.linalg.outer: _outer_of_vectors,
+        np.linalg.vecdot: lambda x1, x2, /, *, axis=-1: vecdot(x1, x2, axis),
+        np.linalg.cross: lambda x1, x2, /, *, axis=-1: cross(x1, x2, axis=axis),
+    }
+)  # fmt: skip
+ufuncs[np.vecdot] = vecdot
+# Younger than the oldest NumPy that is supported.
+ufuncs.update({getattr(np, f.__name__): f for f in (matvec, vecmat) if hasattr(np, f.__name__)})
+give(dot=dot)

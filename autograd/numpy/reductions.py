@@ -13,6 +13,9 @@ from autograd.primitive import linear, primitive
 __all__ = ["cumsum", "logsumexp", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
 
 
+_add_reduce: Any = np.add.reduce
+
+
 def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """``shape`` with the reduced axes set to 1."""
     if axis is None:
@@ -23,7 +26,7 @@ def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
 
 def expanded(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """A reduction's output with its reduced axes back, as 1, ready to broadcast against the input."""
-    return np.reshape(g, kept(shape, axis))
+    return g if axis is None and not g.shape else np.reshape(g, kept(shape, axis))
 
 
 def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
@@ -49,12 +52,12 @@ def counted(shape: tuple[int, ...], axis: Any, where: Any) -> Any:
 
 
 def _sum(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    if where is True:
+        return _add_reduce(a, axis, dtype, None, keepdims)  # what np.sum comes to, without its detours
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
 
-_summed = linear(
-    _sum, a=lambda g, axis, where, a_shape: masked(spread(g, a_shape, axis), where), name="sum"
-)
+_summed = linear(_sum, a=lambda g, axis, where, a_shape: masked(spread(g, a_shape, axis), where), name="sum")
 
 
 def sum(
@@ -70,8 +73,9 @@ def sum(
 
     ``where`` selects the entries that count, ``initial`` is added. Raises TypeError for ``out``.
     """
+    if out is not None:
+        _refuse("sum")
     total = _summed(a, axis, dtype, keepdims, where)
-    _refuse(out, "sum")
     return total if isinstance(initial, int) and initial == 0 else total + initial
 
 
@@ -92,7 +96,8 @@ def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True
 ) -> Any:
     """Arithmetic mean over ``axis``, with NumPy's arguments. Raises TypeError for ``out``."""
-    _refuse(out, "mean")
+    if out is not None:
+        _refuse("mean")
     return _averaged(a, axis, dtype, keepdims, where)
 
 
@@ -138,8 +143,9 @@ _variance = primitive(
 _deviation = primitive(
     _std,
     vjp={
-        "a": lambda g, a, out, axis, ddof, where, a_shape: expanded(g, a_shape, axis)
-        * std_slope(a, out, axis, where, ddof)
+        "a": lambda g, a, out, axis, ddof, where, a_shape: (
+            expanded(g, a_shape, axis) * std_slope(a, out, axis, where, ddof)
+        )
     },
     jvp={
         "a": lambda t, a, out, axis, ddof, keepdims, where: along(
@@ -161,7 +167,8 @@ def _spread_of(function: Any, name: str, formula: str) -> Any:
         where: Any = True,
         correction: Any = None,
     ) -> Any:
-        _refuse(out, name)
+        if out is not None:
+            _refuse(name)
         return function(a, axis, dtype, ddof if correction is None else correction, keepdims, where)
 
     measure.__name__ = measure.__qualname__ = name
@@ -218,9 +225,7 @@ def prod_slope(a: Any, axis: Any, where: Any) -> Any:
 _product = primitive(
     _prod,
     vjp={"a": lambda g, a, axis, where, a_shape: expanded(g, a_shape, axis) * conjugated(prod_slope(a, axis, where))},
-    jvp={
-        "a": lambda t, a, axis, keepdims, where: np.sum(prod_slope(a, axis, where) * t, axis=axis, keepdims=keepdims)
-    },
+    jvp={"a": lambda t, a, axis, keepdims, where: np.sum(prod_slope(a, axis, where) * t, axis=axis, keepdims=keepdims)},
 )
 
 
@@ -237,7 +242,8 @@ def prod(
 
     ``initial`` multiplies the result. Raises TypeError for ``out``.
     """
-    _refuse(out, "prod")
+    if out is not None:
+        _refuse("prod")
     total = _product(a, axis, dtype, keepdims, where)
     return total if isinstance(initial, int) and initial == 1 else total * initial
 
@@ -259,9 +265,7 @@ def _extremum(name: str, function: Any) -> Any:
 
     declared = primitive(
         compute,
-        vjp={
-            "a": lambda g, a, out, axis, where, a_shape: expanded(g, a_shape, axis) * shares(a, out, axis, where)
-        },
+        vjp={"a": lambda g, a, out, axis, where, a_shape: expanded(g, a_shape, axis) * shares(a, out, axis, where)},
         jvp={
             "a": lambda t, a, out, axis, keepdims, where: np.sum(
                 shares(a, out, axis, where) * t, axis=axis, keepdims=keepdims
@@ -273,7 +277,8 @@ def _extremum(name: str, function: Any) -> Any:
     def extremum(
         a: Any, axis: Any = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
     ) -> Any:
-        _refuse(out, name)
+        if out is not None:
+            _refuse(name)
         return declared(a, axis, keepdims, None if initial is None else {"initial": initial}, where)
 
     extremum.__name__ = extremum.__qualname__ = name
@@ -290,7 +295,8 @@ min = _extremum("min", np.min)
 
 def ptp(a: Any, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
     """Peak to peak: the maximum less the minimum over ``axis``. Raises TypeError for ``out``."""
-    _refuse(out, "ptp")
+    if out is not None:
+        _refuse("ptp")
     return max(a, axis, keepdims=keepdims) - min(a, axis, keepdims=keepdims)
 
 
@@ -315,8 +321,9 @@ def exp_share(a: Any, out: Any, axis: Any) -> Any:
 _log_sum = primitive(
     _logsumexp,
     vjp={
-        "a": lambda g, a, axis, b, out, a_shape: expanded(g, a_shape, axis)
-        * (exp_share(a, out, axis) if b is None else b * exp_share(a, out, axis)),
+        "a": lambda g, a, axis, b, out, a_shape: (
+            expanded(g, a_shape, axis) * (exp_share(a, out, axis) if b is None else b * exp_share(a, out, axis))
+        ),
         "b": lambda g, a, axis, out, a_shape: expanded(g, a_shape, axis) * exp_share(a, out, axis),
     },
     jvp={
@@ -329,9 +336,7 @@ _log_sum = primitive(
 )
 
 
-def logsumexp(
-    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
-) -> Any:
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     """``log Σ b e^a`` over ``axis``, shifted by the maximum so that it neither over- nor underflows.
 
     SciPy's function (``scipy.special.logsumexp``): ``b`` are optional weights, of a shape that
@@ -365,13 +370,13 @@ _running = linear(_cumsum, a=lambda g, axis, a_shape: _cumsum_transposed(g, axis
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Any:
     """Running sum along ``axis``, or over the flattened array. Raises TypeError for ``out``."""
-    _refuse(out, "cumsum")
+    if out is not None:
+        _refuse("cumsum")
     return _running(a, axis, dtype)
 
 
-def _refuse(out: Any, name: str) -> None:
-    if out is not None:
-        raise TypeError(f"{name}() of a Tensor does not write into out=; use its result")
+def _refuse(name: str) -> None:
+    raise TypeError(f"{name}() of a Tensor does not write into out=; use its result")
 
 
 functions.update(
