@@ -8,6 +8,7 @@ are declared with ``elementwise``, ``linear``, ``primitive`` or ``Function``.
 from pathlib import Path as _Path
 
 __title__ = "chainrule"
+__version__ = "0.1.0"
 
 if (_Path(__file__).parent / "tracer.py").exists():
     raise ImportError(

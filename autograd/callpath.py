@@ -27,6 +27,7 @@ Whatever is rare (dual numbers, lists, several outputs) goes to the primitive's 
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -179,5 +180,8 @@ def write_pullback(
 
 
 def _made(which: str, lines: list[str], scope: dict[str, Any], name: str) -> Any:
-    exec(compile("\n".join(lines), f"<{which} of {name}>", "exec"), scope)
+    filename = f"<{which} of {name}>"
+    source = "\n".join(lines) + "\n"
+    exec(compile(source, filename, "exec"), scope)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
     return scope[which]

@@ -23,10 +23,10 @@ __all__ = ["Family", "Stamp", "changes", "clock", "owner", "stamp_of", "touch"]
 # its smallest entry yields the youngest node.
 clock = count(0, -1)
 
-_PACKAGES = tuple(
+_OURS = tuple(
     os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name) + os.sep
     for name in ("autograd", "nn", "optim")
-)
+) + ("<call of ", "<pullback of ")
 
 
 class Stamp(NamedTuple):
@@ -83,7 +83,7 @@ def owner(array: Any) -> Any:
 def caller() -> str:
     """File and line of the innermost frame outside this library, for error messages."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

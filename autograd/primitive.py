@@ -153,11 +153,11 @@ class Primitive:
                 tensors = True
         self.strip(values)
         if not tensors:
-            return self.fun(*values[0], *values[1:]) if self.variadic else self.fun(*values)
+            return self.applied(self.fun, values)
         arrays = self.arrays(operands)
         self.place(values, arrays)
         try:
-            out = self.fun(*values[0], *values[1:]) if self.variadic else self.fun(*values)
+            out = self.applied(self.fun, values)
         except Exception as error:
             error.add_note(describe(self.name, arrays))
             raise
@@ -201,6 +201,12 @@ class Primitive:
             if values[i] is _REQUIRED:
                 raise TypeError(f"{self.name}() is missing its argument '{self.names[i]}'")
         return values
+
+    def applied(self, function: Callable[..., Any], values: list[Any]) -> Any:
+        """``function`` called with the bound arguments."""
+        if self.variadic:
+            return function(*values[0], **dict(zip(self.names[1:], values[1:], strict=True)))
+        return function(*values)
 
     def operands(self, values: list[Any]) -> Sequence[Any]:
         """The differentiable arguments."""

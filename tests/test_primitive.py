@@ -91,7 +91,9 @@ def test_variadic_operands():
         name="total",
     )
     x, y = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
-    total(x, [5.0], y, scale=3.0).backward()
+    out = total(x, [5.0], y, scale=3.0)
+    assert out.tolist() == [24]
+    out.backward()
     assert (x.grad.item(), y.grad.item()) == (3, 3)
 
 

@@ -306,6 +306,8 @@ def test_einsum_with_a_given_path(rng):
     inputs = [normal(rng, *shape) for shape in ((2, 3), (3, 4), (4, 2))]
     for path in (["einsum_path", (1, 2), (0, 1)], ["einsum_path", (0, 1, 2)], "optimal", "greedy"):
         check(lambda *x, path=path: np.einsum("ij,jk,kl->il", *x, optimize=path), *inputs)
+    with pytest.raises(KeyError, match="unheard"):
+        np.einsum("ij,jk,kl", *map(Tensor, inputs), optimize="unheard")
 
 
 def test_einsum_places_nothing_off_the_diagonal(rng):

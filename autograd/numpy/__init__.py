@@ -12,6 +12,7 @@ import numpy as _numpy
 
 from autograd.dispatch import give
 from autograd.numpy.elementwise import *  # noqa: F403
+from autograd.numpy.products import *  # noqa: F403
 from autograd.numpy.reductions import *  # noqa: F403
 from autograd.tensor import Tensor
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from autograd.dispatch import Differentiable, functions, give, ufuncs
 from autograd.elementwise import conjugated
-from autograd.primitive import linear, plain
+from autograd.operands import plain
+from autograd.primitive import linear
 
 __all__ = [
     "cross", "dot", "einsum", "inner", "kron", "matmul", "matvec", "multi_dot", "outer", "tensordot", "vdot",
@@ -288,9 +289,9 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, **options: A
     """Sum of products written with Einstein's summation convention, in both of NumPy's forms.
 
     ``einsum("ij,jk->ik", a, b)`` or ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, with implicit output,
-    repeated labels, ellipses, and labels of length 1 that broadcast. ``optimize`` as in NumPy.
-    Three or more operands are multiplied pair by pair. Raises ValueError for malformed subscripts and shapes that do
-    not fit, TypeError for ``out`` and any other option.
+    repeated labels, ellipses, and labels of length 1 that broadcast. ``optimize`` as in NumPy; three
+    or more operands are always multiplied pair by pair. Raises ValueError for malformed subscripts and
+    shapes that do not fit, TypeError for ``out`` and any other option.
 
     Rule, for a pair: the einsum of ``g`` with the other factor to the factor's own labels (repeated
     labels: onto the diagonal; labels that occur nowhere else: repeated along them).
@@ -307,7 +308,7 @@ def einsum(*operands: Any, out: None = None, optimize: Any = False, **options: A
     if len(operands) == 1:
         return _einsum_of_one(operands[0], subscripts)
     if len(operands) == 2:
-        return _einsum_of_two(*operands, subscripts, bool(optimize))
+        return _einsum_of_two(*operands, subscripts, optimize)
     return _einsum_of_many(operands, subscripts, optimize)
 
 
@@ -393,14 +394,14 @@ def _terms(subscripts: str) -> list[str]:
     return subscripts.replace("->", ",").split(",")
 
 
-def _left_factor(g: Any, y: Any, subscripts: str, optimize: bool, x_shape: tuple[int, ...]) -> Any:
+def _left_factor(g: Any, y: Any, subscripts: str, optimize: Any, x_shape: tuple[int, ...]) -> Any:
     left, right, output = _terms(subscripts)
-    return _transposed(g, left, x_shape, output, right, y, optimize=optimize)
+    return _transposed(g, left, x_shape, output, right, y, optimize=bool(optimize))
 
 
-def _right_factor(g: Any, x: Any, subscripts: str, optimize: bool, y_shape: tuple[int, ...]) -> Any:
+def _right_factor(g: Any, x: Any, subscripts: str, optimize: Any, y_shape: tuple[int, ...]) -> Any:
     left, right, output = _terms(subscripts)
-    return _transposed(g, right, y_shape, output, left, x, optimize=optimize)
+    return _transposed(g, right, y_shape, output, left, x, optimize=bool(optimize))
 
 
 def _only_factor(g: Any, subscripts: str, a_shape: tuple[int, ...]) -> Any:

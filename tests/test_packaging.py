@@ -1,0 +1,65 @@
+"""Another package on the index is imported as `autograd` too; nobody may train with the wrong one unawares."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import autograd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+
+
+def test_the_checkout_is_tested():
+    assert Path(autograd.__file__).is_relative_to(ROOT)
+    assert autograd.__title__ == "chainrule"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert autograd.__version__ == project["version"]
+
+
+@pytest.mark.parametrize("package", ["nn", "optim"])
+def test_a_foreign_autograd_is_refused(tmp_path, package):
+    shutil.copytree(ROOT / package, tmp_path / package)
+    (tmp_path / "autograd").mkdir()
+    (tmp_path / "autograd" / "__init__.py").write_text("def grad(f): return f\n")
+    result = run(tmp_path, f"import {package}")
+    assert result.returncode == 1
+    assert "ImportError" in result.stderr
+    assert "pip uninstall" in result.stderr
+
+
+def test_a_mixed_autograd_is_refused(tmp_path):
+    shutil.copytree(ROOT / "autograd", tmp_path / "autograd")
+    (tmp_path / "autograd" / "tracer.py").write_text("")
+    result = run(tmp_path, "import autograd")
+    assert "ImportError" in result.stderr
+    assert "pip uninstall" in result.stderr
+
+
+def test_importing_stays_light():
+    code = (
+        "import autograd, nn, optim\n"
+        "heavy = {'scipy', 'graphviz', 'matplotlib', 'safetensors', 'pygraphviz', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = run(ROOT, code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_packages_are_typed():
+    for package in ("autograd", "nn", "optim"):
+        assert (ROOT / package / "py.typed").exists()
