@@ -131,7 +131,7 @@ def _saved(declared: Any) -> str:
     """Source of what a node keeps: (arguments…, out, shapes…), each only where a wanted rule names it."""
     slots = [declared.names[i] for i in declared.slots]
     values = [*(f"{n}_" if n in slots else n for n in declared.names), "out", *(f"getshape({x}_)" for x in slots)]
-    entries = [_kept(value, wanting) for value, wanting in zip(values, declared.wanting(), strict=True)]
+    entries = [_kept(value, wanting) for value, wanting in zip(values, declared.wanting, strict=True)]
     while len(entries) > len(declared.names) + 1 and entries[-1] == "None":
         entries.pop()
     return f"({', '.join(entries)},)"

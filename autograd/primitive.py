@@ -68,7 +68,6 @@ class Primitive:
     """
 
     __slots__ = (
-        "_keep",
         "_where",
         "broadcasts",
         "call",
@@ -82,6 +81,7 @@ class Primitive:
         "slots",
         "variadic",
         "vjp",
+        "wanting",
     )
 
     call: Callable[..., Any]
@@ -104,7 +104,7 @@ class Primitive:
         self.name = name
         self.names = names
         self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)
-        self.required = sum(1 for value in self.defaults if value is _REQUIRED)
+        self.required = len(names) - len(defaults)
         self.slots = slots
         self.broadcasts = broadcasts
         self.variadic = variadic
@@ -121,7 +121,7 @@ class Primitive:
         for rule in (vjp, jvp):
             for each in (rule,) if isinstance(rule, Rule) else rule or ():
                 self._check(each)
-        self._keep: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        self.wanting = self._wanting()
         self.pullback = self._write_pullback()
         self.call = self.__call__ if variadic else self.write_call(self.__call__)
 
@@ -142,8 +142,9 @@ class Primitive:
         """The short way for arguments that need nothing special (``autograd.callpath``)."""
         return write_call(self, general, self.fun, entrywise=False)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.bind(args, kwargs)
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """The way for every case: all arguments by position, or operands and options of a variadic primitive."""
+        values = self._bound(args, options) if self.variadic else list(args)
         operands = self.operands(values)
         tensors = False
         for value in operands:
@@ -183,24 +184,11 @@ class Primitive:
             self.relate(operands, arrays, out, result)
         return result
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """One value per parameter name, as Python itself would bind them."""
-        if self.variadic:
-            args = (args,)
-        values = [*args, *self.defaults[len(args) :]]
-        if len(values) != len(self.names):
-            raise TypeError(f"{self.name}() takes {len(self.names)} arguments; got {len(args)}")
-        for key, value in kwargs.items():
-            if key not in self.names:
-                raise TypeError(f"{self.name}() got an unexpected argument '{key}'")
-            position = self.names.index(key)
-            if position < len(args):
-                raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
-            values[position] = value
-        for i in range(self.required):
-            if values[i] is _REQUIRED:
-                raise TypeError(f"{self.name}() is missing its argument '{self.names[i]}'")
-        return values
+    def _bound(self, operands: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
+        unknown = options.keys() - set(self.names[1:])
+        if unknown:
+            raise TypeError(f"{self.name}() got an unexpected keyword argument '{min(unknown)}'")
+        return [operands, *(options.get(n, d) for n, d in zip(self.names[1:], self.defaults[1:], strict=True))]
 
     def applied(self, function: Callable[..., Any], values: list[Any]) -> Any:
         """``function`` called with the bound arguments."""
@@ -254,21 +242,14 @@ class Primitive:
             if dtype.kind not in "fc":
                 return None
         shapes = [tuple(map(np.shape, arrays))] if self.variadic else map(np.shape, arrays)
-        keep = self.keep(tuple(parent is not None for parent in parents))
-        saved = tuple(v if k else None for v, k in zip((*values, out, *shapes), keep, strict=True))
+        needed = {self.names[i] for i, parent in zip(self.slots, parents, strict=False) if parent is not None}
+        saved = tuple(
+            value if wanting is None or not needed.isdisjoint(wanting) else None
+            for value, wanting in zip((*values, out, *shapes), self.wanting, strict=True)
+        )
         return make_node(self, parents, saved, shape, dtype)
 
-    def keep(self, needs: tuple[bool, ...]) -> tuple[bool, ...]:
-        """Which of (arguments, out, shapes) the rules of the arguments in ``needs`` name."""
-        kept = self._keep.get(needs)
-        if kept is None:
-            slots = ("operands",) if self.variadic else [self.names[i] for i in self.slots]
-            needed = {x for x, need in zip(slots, needs, strict=False) if need}
-            kept = tuple(wanting is None or not needed.isdisjoint(wanting) for wanting in self.wanting())
-            self._keep[needs] = kept
-        return kept
-
-    def wanting(self) -> list[tuple[str, ...] | None]:
+    def _wanting(self) -> list[tuple[str, ...] | None]:
         """For each of (arguments…, out, shapes…) the arguments whose rules name it; None for a joint rule's."""
         count = len(self.names) + 1 + len(self.slots)
         order = sorted(self._where, key=self._where.__getitem__)[:count]
