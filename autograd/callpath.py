@@ -28,7 +28,10 @@ Whatever is rare (dual numbers, lists, several outputs) goes to the primitive's 
 from __future__ import annotations
 
 import linecache
+import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -119,7 +122,7 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
         "float64": np.dtype(np.float64), "getshape": np.shape,
         **{f"default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},
     }  # fmt: skip
-    return _made("call", lines, scope, declared.name)
+    return _made("call", lines, scope)
 
 
 def _signature(declared: Any) -> str:
@@ -158,7 +161,7 @@ def _shape(slots: Sequence[str]) -> str:
 
 
 def write_pullback(
-    name: str, parents: Sequence[str], terms: Sequence[str] | str, scope: dict[str, Any], conjugating: Any = None
+    parents: Sequence[str], terms: Sequence[str] | str, scope: dict[str, Any], conjugating: Any = None
 ) -> Any:
     """A reverse rule.
 
@@ -176,12 +179,17 @@ def write_pullback(
     else:
         pairs = zip(parents, terms, strict=True)
         lines.append(f"    return ({''.join(f'None if to_{x} is None else {term}, ' for x, term in pairs)})")
-    return _made("pullback", lines, scope | {"conjugating": conjugating, "float64": np.dtype(np.float64)}, name)
+    return _made("pullback", lines, scope | {"conjugating": conjugating, "float64": np.dtype(np.float64)})
 
 
-def _made(which: str, lines: list[str], scope: dict[str, Any], name: str) -> Any:
-    filename = f"<{which} of {name}>"
-    source = "\n".join(lines) + "\n"
-    exec(compile(source, filename, "exec"), scope)
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
+def _made(which: str, lines: list[str], scope: dict[str, Any]) -> Any:
+    exec(_compiled("\n".join(lines) + "\n"), scope)
     return scope[which]
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    """The code of ``source``; primitives of one form share it, which keeps importing fast."""
+    filename = f"<call path {zlib.crc32(source.encode()):08x}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
+    return compile(source, filename, "exec")

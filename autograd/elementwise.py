@@ -75,7 +75,7 @@ def elementwise(
 class Elementwise(Primitive):
     """A primitive whose rules follow from partial derivatives."""
 
-    __slots__ = ("operator",)
+    __slots__ = ("operator", "partials")
 
     def __init__(self, fun: Any, partials: tuple[Partial, ...], name: str | None, operator: Any) -> None:
         ufunc = isinstance(fun, np.ufunc)
@@ -95,19 +95,19 @@ class Elementwise(Primitive):
             tuple(Rule(_scaled(p), ("t", *_needs(p))) for p in used),
             broadcasts=True,
         )
-        self.pullback = _pullback(self, [names[i] for i in slots], used)
+        self.partials = used
 
     def write_call(self, general: Callable[..., Any]) -> Any:
         return write_call(self, general, self.operator, entrywise=True)
 
-
-def _pullback(declared: Elementwise, slots: list[str], partials: list[Any]) -> Callable[[Any, Any], Any]:
-    """``g`` times each partial derivative; the rare complex case goes to the conjugating rules."""
-    position = {n: i for i, n in enumerate((*declared.names, "out"))}
-    scope: dict[str, Any] = {f"d_{x}": p for x, p in zip(slots, partials, strict=True)}
-    scope["times_constant"] = _times_constant
-    terms = [_term(p, f"d_{x}", position) for x, p in zip(slots, partials, strict=True)]
-    return write_pullback(declared.name, slots, terms, scope, conjugating=declared.pullback)
+    def write_pullback(self) -> Any:
+        """``g`` times each partial derivative; the rare complex case goes to the conjugating rules."""
+        slots = [self.names[i] for i in self.slots]
+        position = {n: i for i, n in enumerate((*self.names, "out"))}
+        scope: dict[str, Any] = {f"d_{x}": p for x, p in zip(slots, self.partials, strict=True)}
+        scope["times_constant"] = _times_constant
+        terms = [_term(p, f"d_{x}", position) for x, p in zip(slots, self.partials, strict=True)]
+        return write_pullback(slots, terms, scope, conjugating=super().write_pullback())
 
 
 def _term(partial: Partial, called: str, position: dict[str, int]) -> str:

@@ -26,7 +26,7 @@ clock = count(0, -1)
 _OURS = tuple(
     os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name) + os.sep
     for name in ("autograd", "nn", "optim")
-) + ("<call of ", "<pullback of ")
+) + ("<call path ",)
 
 
 class Stamp(NamedTuple):

@@ -122,7 +122,7 @@ class Primitive:
             for each in (rule,) if isinstance(rule, Rule) else rule or ():
                 self._check(each)
         self.wanting = self._wanting()
-        self.pullback = self._write_pullback()
+        self.pullback = self._first_pullback
         self.call = self.__call__ if variadic else self.write_call(self.__call__)
 
     def __repr__(self) -> str:
@@ -268,7 +268,13 @@ class Primitive:
 
     # ------------------------------------------------------------------ reverse mode
 
-    def _write_pullback(self) -> Any:
+    def _first_pullback(self, node: Any, g: Any) -> Sequence[Any]:
+        """Stands in for the reverse rule until its first use, which keeps importing fast."""
+        self.pullback = self.write_pullback()
+        return self.pullback(node, g)
+
+    def write_pullback(self) -> Any:
+        """The reverse rules of all arguments as one function (``autograd.callpath``)."""
         slots = [] if self.variadic else [self.names[i] for i in self.slots]
         wanted = "".join(f"to_{x} is not None, " for x in slots)
         source = {
@@ -282,9 +288,9 @@ class Primitive:
             return f"{label}({', '.join(source.get(n) or f'saved[{self._where[n]}]' for n in rule.needs)})"
 
         if isinstance(self.vjp, Rule):
-            return write_pullback(self.name, slots, called("rule", self.vjp), scope)
+            return write_pullback(slots, called("rule", self.vjp), scope)
         terms = [called(f"rule_{x}", rule) for x, rule in zip(slots, self.vjp, strict=True) if rule]
-        return write_pullback(self.name, slots, terms, scope)
+        return write_pullback(slots, terms, scope)
 
     def connect(self, node: Node) -> Node:
         """``node`` with its saved arrays as tensors tied to the graph, so that its rules are recorded."""

@@ -10,7 +10,7 @@ from autograd.dispatch import Differentiable, functions, give
 from autograd.numpy.shaping import ravel
 from autograd.primitive import linear
 
-__all__ = ["diag", "diagflat", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diagflat", "diagonal", "on_diagonal", "trace", "tril", "triu"]
 
 
 def _tril(m: Any, k: int = 0) -> Any:
@@ -41,12 +41,12 @@ def _on_diagonal(values: Any, shape: tuple[int, ...], offset: int = 0, axis1: in
     return out
 
 
-_onto_diagonal: Any = linear(
+on_diagonal: Any = linear(
     _on_diagonal, values=lambda g, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2), name="on_diagonal"
 )
 diagonal = linear(
     _diagonal,
-    a=lambda g, offset, axis1, axis2, a_shape: _onto_diagonal(g, a_shape, offset, axis1, axis2),
+    a=lambda g, offset, axis1, axis2, a_shape: on_diagonal(g, a_shape, offset, axis1, axis2),
     implements=np.diagonal,
 )
 
@@ -70,7 +70,7 @@ def diag(v: Any, k: int = 0) -> Any:
     if len(v.shape) != 1:
         raise ValueError(f"diag() takes a vector or a matrix; this array has shape {v.shape}")
     side = v.shape[0] + abs(k)
-    return _onto_diagonal(v, (side, side), k)
+    return on_diagonal(v, (side, side), k)
 
 
 def diagflat(v: Any, k: int = 0) -> Any:

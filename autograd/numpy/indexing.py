@@ -281,5 +281,5 @@ give(
         for function in (np.all, np.any, np.argmax, np.argmin, np.argpartition, np.argsort, np.nonzero, np.searchsorted)
     },
 )
-Tensor.__setitem__ = assign
+Tensor.__setitem__ = assign  # type: ignore[index]
 Dual._with_item = with_item  # type: ignore[attr-defined]

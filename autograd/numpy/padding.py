@@ -18,7 +18,7 @@ def _inner(pad_width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 def _pad(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
     if not isinstance(constant_values, int) or constant_values != 0:
-        return np.pad(array, pad_width, constant_values=constant_values)
+        return np.pad(array, pad_width or 0, constant_values=constant_values)
     sides = [before + n + after for (before, after), n in zip(pad_width, np.shape(array), strict=True)]
     out = np.zeros(sides, array.dtype)
     out[_inner(pad_width, np.shape(array))] = array

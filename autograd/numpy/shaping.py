@@ -16,10 +16,9 @@ from autograd.dispatch import Differentiable, bare, functions, give
 from autograd.primitive import linear
 
 __all__ = [
-    "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "copy",
-     "expand_dims", "flip", "fliplr", "flipud", "matrix_transpose", "meshgrid", "moveaxis",
-    "permute_dims", "ravel", "repeat", "reshape", "roll", "rollaxis", "rot90", "squeeze", "swapaxes", "tile",
-    "transpose",
+    "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "copy", "expand_dims",
+    "flip", "fliplr", "flipud", "matrix_transpose", "meshgrid", "moveaxis", "permute_dims", "ravel", "repeat",
+    "reshape", "roll", "rollaxis", "rot90", "squeeze", "swapaxes", "tile", "transpose",
 ]  # fmt: skip
 
 
@@ -80,7 +79,7 @@ def flatten(a: Any, *dims: Any, order: Any = "C", start_dim: int = 0, end_dim: i
     if not dims and start_dim == 0 and end_dim == -1:
         out = ravel(a, order)
         return _copied(out) if np.may_share_memory(bare(out), bare(a)) else out
-    first, last = (*dims, *(start_dim, end_dim)[len(dims) :])
+    first, last = dims + (start_dim, end_dim)[len(dims) :]
     ndim = max(len(a.shape), 1)
     first, last = normalize_axis_index(first, ndim), normalize_axis_index(last, ndim)
     if first > last:
@@ -340,7 +339,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 def _copy(a: Any, order: Any = "K") -> Any:
-    return np.array(a, order=order)  # type: ignore[call-overload]
+    return np.array(a, order=order)
 
 
 _copied = linear(_copy, a=lambda g: g)
@@ -375,11 +374,10 @@ functions.update(
     {
         np.astype: astype, np.atleast_1d: atleast_1d, np.atleast_2d: atleast_2d, np.atleast_3d: atleast_3d,
         np.broadcast_arrays: broadcast_arrays, np.broadcast_to: broadcast_to, np.copy: copy,
-         np.expand_dims: expand_dims, np.fliplr: fliplr, np.flipud: flipud,
-        np.matrix_transpose: matrix_transpose, np.linalg.matrix_transpose: matrix_transpose, np.meshgrid: meshgrid,
-        np.moveaxis: moveaxis,  np.ravel: ravel, np.repeat: repeat, np.reshape: reshape,
-        np.rollaxis: rollaxis, np.squeeze: squeeze, np.swapaxes: swapaxes, np.tile: tile,
-        np.transpose: transpose,
+        np.expand_dims: expand_dims, np.fliplr: fliplr, np.flipud: flipud, np.matrix_transpose: matrix_transpose,
+        np.linalg.matrix_transpose: matrix_transpose, np.meshgrid: meshgrid, np.moveaxis: moveaxis, np.ravel: ravel,
+        np.repeat: repeat, np.reshape: reshape, np.rollaxis: rollaxis, np.squeeze: squeeze, np.swapaxes: swapaxes,
+        np.tile: tile, np.transpose: transpose,
     }
 )  # fmt: skip
 
