@@ -22,6 +22,7 @@ from autograd.dispatch import Differentiable
 from autograd.dual import Dual
 from autograd.elementwise import elementwise
 from autograd.function import Function
+from autograd.gradcheck import GradcheckError, GradcheckResult, gradcheck, gradgradcheck
 from autograd.graph import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from autograd.primitive import linear, primitive, registry
 from autograd.tensor import Tensor, backward
@@ -31,12 +32,16 @@ __all__ = [
     "Differentiable",
     "Dual",
     "Function",
+    "GradcheckError",
+    "GradcheckResult",
     "Tensor",
     "backward",
     "detect_anomaly",
     "elementwise",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "hessian",
     "hvp",
     "is_grad_enabled",

@@ -37,7 +37,8 @@ def elementwise(
     Parameters
     ----------
     fun : ufunc or callable
-        The function of plain arrays. A ufunc's arguments are called ``x`` and ``y``.
+        The function of plain arrays. A ufunc's arguments are called ``x`` and ``y``, and from now
+        on the ufunc itself takes tensors by this rule (a former rule gives way).
     *partials : number, callable or None
         Per argument its partial derivative: a constant; a callable whose parameter names say what
         it needs (argument names, ``out``); None for an argument without a derivative (a condition).

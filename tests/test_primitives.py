@@ -40,8 +40,10 @@ def test_every_primitive_has_a_case():
     )
     declared = set(listed.stdout.split("\n")) - {""}
     assert declared
-    assert not declared - CASES.keys(), "primitives without a case in tests/cases"
-    assert not CASES.keys() - declared, "cases of primitives that are not declared"
+    without = ", ".join(sorted(declared - CASES.keys()))
+    unknown = ", ".join(sorted(CASES.keys() - declared))
+    assert not without, f"primitives without a case in tests/cases: {without}"
+    assert not unknown, f"cases of primitives that are not declared: {unknown}"
 
 
 # ---------------------------------------------------------------------- what must hold of a case

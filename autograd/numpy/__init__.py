@@ -12,9 +12,11 @@ import numpy as _numpy
 
 from autograd.dispatch import give
 from autograd.numpy.creation import *  # noqa: F403
+from autograd.numpy.diagonals import *  # noqa: F403
 from autograd.numpy.elementwise import *  # noqa: F403
 from autograd.numpy.indexing import *  # noqa: F403
 from autograd.numpy.joining import *  # noqa: F403
+from autograd.numpy.padding import *  # noqa: F403
 from autograd.numpy.products import *  # noqa: F403
 from autograd.numpy.reductions import *  # noqa: F403
 from autograd.numpy.shaping import *  # noqa: F403
