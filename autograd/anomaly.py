@@ -16,6 +16,7 @@ import numpy as np
 from autograd.dispatch import bare
 from autograd.graph import Node, recording
 from autograd.memory import caller
+from autograd.outputs import Cotangents
 
 __all__ = ["detect_anomaly"]
 
@@ -61,7 +62,8 @@ class detect_anomaly:
                         f"'{name}', recorded at {place}, saved an array of shape {array.shape} for its gradient, "
                         "and it was changed through NumPy since. Change a copy instead."
                     )
-            if self.check_nan and any(np.isnan(bare(x)).any() for x in getattr(g, "terms", (g,)) if x is not None):
+            arrived = g.terms.values() if isinstance(g, Cotangents) else (g,)
+            if self.check_nan and any(np.isnan(bare(x)).any() for x in arrived):
                 raise RuntimeError(f"a NaN arrived in the gradient of the output of '{name}', recorded at {place}")
 
         node.hooks = {_WATCH: watch}

@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from autograd.dispatch import Differentiable, bare
+from autograd.memory import Family
 
 __all__ = ["Dual", "levels", "part"]
 
@@ -21,12 +22,13 @@ levels = count(1)
 class Dual(Differentiable):
     """A value with its tangent (same shape and dtype) at one level of differentiation."""
 
-    __slots__ = ("level", "primal", "tangent")
+    __slots__ = ("__weakref__", "_family", "level", "primal", "tangent")
 
     def __init__(self, primal: Any, tangent: Any, level: int) -> None:
         self.primal = primal
         self.tangent = tangent
         self.level = level
+        self._family: Family | None = None
 
     def _bare(self) -> Any:
         return bare(self.primal)
@@ -66,6 +68,12 @@ class Dual(Differentiable):
         raise TypeError("a value under forward-mode differentiation is not a plain array; use .detach()")
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if self._family is not None and self._family.others(self):
+            raise RuntimeError(
+                "'x[...] = y' under forward-mode differentiation, while views of x (or the array that x is a view of) "
+                "are alive and would not see the change. Take copies (x.copy()) instead of views."
+            )
+        self._family = None
         changed = self._with_item(index, value)
         self.primal, self.tangent = changed.primal, changed.tangent
 

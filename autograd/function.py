@@ -119,9 +119,12 @@ class _Operation:
 
     def pullback(self, node: Any, g: Any) -> list[Any]:
         context, *saved = node.saved
-        terms = g.terms if isinstance(g, Cotangents) else (g,)
-        if isinstance(g, Cotangents) and context._materialize:
+        if not isinstance(g, Cotangents):
+            terms: tuple[Any, ...] = (g,)
+        elif context._materialize:
             terms = g.filled()
+        else:
+            terms = tuple(g.terms.get(i) for i in range(len(g.shape)))
         recorded = any(isinstance(term, Tensor) for term in terms)
         context = copy(context)
         context.saved_tensors = tuple(_tensor(value) for value in saved)

@@ -17,20 +17,24 @@ class Cotangents:
 
     __slots__ = ("dtype", "shape", "terms")
 
-    def __init__(self, terms: tuple[Any, ...], shape: Any, dtype: Any) -> None:
+    def __init__(self, terms: dict[int, Any], shape: Any, dtype: Any) -> None:
         self.terms = terms
         self.shape = shape
         self.dtype = dtype
 
     def __add__(self, other: Cotangents) -> Cotangents:
-        pairs = zip(self.terms, other.terms, strict=True)
-        terms = tuple(b if a is None else a if b is None else a + b for a, b in pairs)
-        return Cotangents(terms, self.shape, self.dtype)
+        terms = self.terms  # nobody else holds it: `Pick` has made it, for this sum
+        for i, g in other.terms.items():
+            terms[i] = terms[i] + g if i in terms else g
+        return self
 
     def filled(self) -> tuple[Any, ...]:
         """All cotangents, zeros where none arrived."""
-        triples = zip(self.terms, self.shape, self.dtype, strict=True)
-        return tuple(np.zeros(s, d) if g is None else g for g, s, d in triples)
+        terms = self.terms
+        return tuple(
+            terms[i] if i in terms else np.zeros(s, d)
+            for i, (s, d) in enumerate(zip(self.shape, self.dtype, strict=True))
+        )
 
 
 class Pick:
@@ -46,8 +50,7 @@ class Pick:
 
     def pullback(self, node: Node, g: Any) -> tuple[Cotangents]:
         source: Any = node.parents[0]
-        terms = tuple(g if i == self.index else None for i in range(len(source.shape)))
-        return (Cotangents(terms, source.shape, source.dtype),)
+        return (Cotangents({self.index: g}, source.shape, source.dtype),)
 
     def connect(self, node: Node) -> Node:
         return node

@@ -174,14 +174,15 @@ class Primitive:
             if mode is not True and node is not None:
                 mode.observe(node)
         if type(out) is tuple:
-            return tuple(
-                wrap(o, None if node is None or o.dtype.kind not in "fc" else pick(node, i)) for i, o in enumerate(out)
-            )
+            made = []
+            for i, array in enumerate(out):
+                made.append(wrap(array, None if node is None or array.dtype.kind not in "fc" else pick(node, i)))
+                self.relate(operands, arrays, array, made[-1])
+            return tuple(made)
         if node is None and out.dtype.kind not in "fc" and any(parent is not None for parent in parents):
             return out  # no derivative: a plain array
         result = wrap(out, node)
-        if type(out) is np.ndarray:
-            self.relate(operands, arrays, out, result)
+        self.relate(operands, arrays, out, result)
         return result
 
     def _bound(self, operands: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
@@ -258,11 +259,13 @@ class Primitive:
         pairs = list(zip(self.slots, self.vjp, strict=True))
         return [tuple(self.names[i] for i, rule in pairs if rule and name in rule.needs) for name in order]
 
-    def relate(self, operands: Sequence[Any], arrays: Sequence[Any], out: Any, result: Tensor) -> None:
+    def relate(self, operands: Sequence[Any], arrays: Sequence[Any], out: Any, result: Differentiable) -> None:
         """Note which argument, if any, the output shares its memory with."""
-        memory = out if out.base is None else owner(out)
+        if type(out) is not np.ndarray:
+            return
+        memory = owner(out)
         for operand, array in zip(operands, arrays, strict=True):
-            if isinstance(operand, Tensor) and (array is memory or (out.base is not None and owner(array) is memory)):
+            if isinstance(operand, Differentiable) and owner(array) is memory:
                 share(operand, result)
                 return
 
@@ -328,10 +331,16 @@ class Primitive:
         )
         pushed = self.tangent(values, primals, tangents, out)
         if type(out) is tuple:
-            return tuple(o if u is None else Dual(o, match(u, o), level) for o, u in zip(out, pushed, strict=True))
-        if bare(out).dtype.kind not in "fc":
+            return tuple(self._dual(operands, o, t, level) for o, t in zip(out, pushed, strict=True))
+        return self._dual(operands, out, pushed, level)
+
+    def _dual(self, operands: Sequence[Any], out: Any, t: Any, level: int) -> Any:
+        array = bare(out)
+        if t is None or array.dtype.kind not in "fc":
             return out
-        return Dual(out, match(pushed, out), level)
+        result = Dual(out, match(t, out), level)
+        self.relate(operands, [bare(operand) for operand in operands], array, result)
+        return result
 
     def tangent(self, values: list[Any], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
         """The output's tangent, from the rules, or by transposing the reverse rule where there is none."""
@@ -474,6 +483,8 @@ def _declare(
         names = (code.co_varnames[count + options], *keywords)
         defaults = tuple((fun.__kwdefaults__ or {})[key] for key in keywords)
     label = name or fun.__name__.strip("_")
+    if variadic and not callable(vjp):
+        raise TypeError(f"primitive '{label}' takes *operands, so its vjp is one rule for all of them")
     if callable(vjp):
         slots = (0,) if variadic else tuple(names.index(each) for each in differentiable)
         if not slots:

@@ -357,7 +357,8 @@ class Tensor(Differentiable):
             raise RuntimeError(
                 f"'{operation}' has to be recorded, and {relatives} other live tensor(s) share this tensor's "
                 "memory (views of it, or the tensor it is a view of), which would not see the change. "
-                "Write x = x + y instead of x += y, or take copies (t.copy()) instead of views."
+                "Write x = x + y instead of x += y, h[i] = h[i] + y instead of h[i] += y, or take copies (t.copy()) "
+                "instead of views."
             )
         if result.shape != self.shape:
             raise ValueError(f"'{operation}' cannot put a result of shape {result.shape} into shape {self.shape}")
@@ -434,8 +435,8 @@ def wrap(data: Any, node: Node | None) -> Tensor:
     return tensor
 
 
-def share(base: Tensor, view: Tensor) -> None:
-    """Note that two tensors look at the same memory."""
+def share(base: Any, view: Any) -> None:
+    """Note that two tensors, or dual numbers, look at the same memory."""
     family = base._family
     if family is None:
         family = base._family = Family()

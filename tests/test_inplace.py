@@ -113,6 +113,8 @@ def test_recorded_updates_of_views_are_refused_while_relatives_live():
         v += 1
     with pytest.raises(RuntimeError, match="other live tensor"):
         h *= 2
+    with pytest.raises(RuntimeError, match=r"h\[i\] = h\[i\] \+ y instead of"):
+        h[0] += 1
     del v
     h *= 2
     h.sum().backward()

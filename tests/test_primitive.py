@@ -142,6 +142,8 @@ def test_declarations_are_checked():
         primitive(lambda x: x, vjp={"x": lambda g, z: g}, name="typo")
     with pytest.raises(TypeError, match="needs differentiable"):
         primitive(lambda x: x, vjp=lambda g: (g,), name="joint")
+    with pytest.raises(TypeError, match="one rule for all"):
+        linear(lambda *xs: sum(xs), xs=lambda g: g, name="variadic")
     with pytest.raises(TypeError, match="2 partial derivatives"):
         elementwise(np.sin, 1, 1)
 

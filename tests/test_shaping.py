@@ -36,7 +36,9 @@ def check(f: Any, *inputs: Any) -> None:
     assert type(result) is type(f(*inputs)) or isinstance(result, Tensor)
     outs = parts_of(result)
     assert len(outs) == len(expected)
-    v = [rng.normal(size=x.shape).astype(x.dtype) for x in inputs]
+    v = [np.empty_like(x) for x in inputs]  # in the same layout, which orders "A" and "K" go by
+    for u in v:
+        u[...] = rng.normal(size=u.shape)
     pushed = parts_of(f(*v))
     total = 0.0
     for out, value, tangent in zip(outs, expected, pushed, strict=True):
@@ -252,6 +254,8 @@ def test_torch_names():
     assert x.double().requires_grad
     with pytest.raises(ValueError, match="comes after"):
         x.flatten(2, 1)
+    with pytest.raises(ValueError, match="out of bounds"):
+        x.flatten(3)
 
 
 # ---------------------------------------------------------------------- dtypes

@@ -194,3 +194,32 @@ def test_dual_numbers_behave_like_arrays():
 
     assert jvp(g, (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),)) == (6.0, 30.0)
     assert jvp(lambda x: x if x > 0 else -x, (-3.0,), (1.0,)) == (3.0, -1.0)
+
+
+def test_writes_that_a_view_would_miss_are_refused_in_forward_mode_too():
+    x, t = np.array([1.0, 2.0]), np.array([1.0, 0.0])
+
+    def stale(x):
+        b = np.zeros_like(x)
+        v = b[1:]
+        b[1] = x[0]
+        return v.sum()
+
+    def through_a_view(x):
+        b = np.zeros_like(x)
+        part = np.split(b, 2)[0]
+        part[0] = x[0]
+        return b.sum()
+
+    for f in (stale, through_a_view):
+        with pytest.raises(RuntimeError, match="views of x"):
+            jvp(f, (x,), (t,))
+
+    def fine(x):
+        b = np.zeros_like(x)
+        b[0] = b[1:].sum() + x[0]
+        b[1] = b[0] * x[1]
+        return b.sum()
+
+    assert jvp(fine, (x,), (t,)) == (3.0, 3.0)
+    assert grad(fine)(x).tolist() == [3.0, 1.0]

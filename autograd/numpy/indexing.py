@@ -79,7 +79,8 @@ def _positions(index: Any, shape: tuple[int, ...]) -> Any:
     if not isinstance(index, np.ndarray):
         return np.arange(np.prod(shape, dtype=int)).reshape(shape)[index]
     width = int(np.prod(shape[1:], dtype=int))  # whole rows: no table of all positions is needed
-    return (index % shape[0] * width)[..., None] + np.arange(width)
+    rows = index.astype(np.intp) % shape[0]
+    return (rows * width)[..., None] + np.arange(width)
 
 
 scatter: Any = linear(_scatter, values=lambda g, index: g[index])
@@ -150,7 +151,10 @@ def assign(tensor: Tensor, index: Any, value: Any) -> None:
 
 
 def with_item(dual: Dual, index: Any, value: Any) -> Dual:
-    """The dual number that ``dual[index] = value`` makes of ``dual``."""
+    """The dual number that ``dual[index] = value`` makes of ``dual``.
+
+    Raises TypeError for a value of an inner derivative.
+    """
     changed: Dual = set_item(dual, settled(index), array(value) if type(value) in (list, tuple) else value)
     if changed.level != dual.level:
         raise TypeError(
@@ -177,7 +181,8 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
         a, axis = ravel(a), 0
     axis = normalize_axis_index(axis, len(a.shape))
     place = np.asarray(bare(indices))
-    place = place if place.size else place.astype(np.intp)
+    if place.dtype.kind in "biu" or not place.size:
+        place = place.astype(np.intp)
     n = a.shape[axis]
     if mode == "clip":
         place = np.clip(place, 0, n - 1)
@@ -185,8 +190,6 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
         place = place % n
     elif mode != "raise":
         raise ValueError(f"take() takes mode 'raise', 'wrap' or 'clip'; got {mode!r}")
-    if place.dtype.kind == "b":
-        place = place.astype(np.intp)
     return _get(a, (slice(None),) * axis + (place,) if axis else place)
 
 

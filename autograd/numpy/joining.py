@@ -11,7 +11,6 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd.dispatch import Differentiable, bare, functions, give
 from autograd.numpy.shaping import atleast_1d, atleast_2d, atleast_3d, reshape
 from autograd.primitive import primitive
-from autograd.tensor import Tensor, share
 
 __all__ = [
     "append", "array_split", "block", "column_stack", "concat", "concatenate", "dsplit", "dstack", "hsplit", "hstack",
@@ -179,20 +178,11 @@ _unstacked = primitive(
 )
 
 
-def _related(base: Any, parts: Sequence[Any]) -> Sequence[Any]:
-    """``parts``, known as views of ``base``."""
-    if isinstance(base, Tensor):
-        for part in parts:
-            if isinstance(part, Tensor):
-                share(base, part)
-    return parts
-
-
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along ``axis``, each with one axis less, as views. Raises ValueError for a 0-d array."""
     if np.ndim(x) == 0:
         raise ValueError("unstack() of a 0-d array: it has no axis to take apart")
-    return tuple(_related(x, _unstacked(x, axis)))
+    return _unstacked(x, axis)
 
 
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
@@ -214,7 +204,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         points = [i * (n // count) + min(i, n % count) for i in range(1, count)]
     if points != sorted(points):  # parts that overlap, or leave entries out
         return [ary[_along(axis, a, b)] for a, b in zip([0, *points], [*points, n], strict=True)]
-    return list(_related(ary, _parted(ary, tuple(points), axis)))
+    return list(_parted(ary, tuple(points), axis))
 
 
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:

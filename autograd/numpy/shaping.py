@@ -69,17 +69,16 @@ def ravel(a: Any, order: Any = "C") -> Any:
     return reshape(a, -1, order)
 
 
-def flatten(a: Any, *dims: Any, order: Any = "C", start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(a: Any, order: Any = "C", end_dim: int = -1, *, start_dim: int = 0) -> Any:
     """A copy in one axis, as ndarray's ``flatten(order)``.
 
     Or, as PyTorch's ``flatten(start_dim, end_dim)``, with those axes merged; a view where possible.
     """
-    if dims and isinstance(dims[0], str):
-        order, dims = dims[0], dims[1:]
-    if not dims and start_dim == 0 and end_dim == -1:
+    merging = not isinstance(order, str)
+    if not merging and start_dim == 0 and end_dim == -1:
         out = ravel(a, order)
         return _copied(out) if np.may_share_memory(bare(out), bare(a)) else out
-    first, last = dims + (start_dim, end_dim)[len(dims) :]
+    first, last = order if merging else start_dim, end_dim
     ndim = max(len(a.shape), 1)
     first, last = normalize_axis_index(first, ndim), normalize_axis_index(last, ndim)
     if first > last:

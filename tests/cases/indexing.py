@@ -107,7 +107,7 @@ def written(draw: Any) -> Case:
     region = np.zeros(shape)[index].shape
     sides = tuple(1 if draw(st.booleans()) else n for n in region)
     parts = index if isinstance(index, tuple) else (index,)
-    masked = any(getattr(part, "dtype", None) == bool for part in parts)
+    masked = any(getattr(part, "dtype", None) == np.bool_ for part in parts)
     sides = draw(st.sampled_from([sides, sides[1:], ()] + [(1, *region)] * (len(region) > 0 and not masked)))
     x, value = draw(arrays(shape=shape)), draw(arrays(shape=sides))
     forms: list[Callable[..., Any]] = [
