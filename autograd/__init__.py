@@ -25,6 +25,7 @@ from autograd.function import Function
 from autograd.gradcheck import GradcheckError, GradcheckResult, gradcheck, gradgradcheck
 from autograd.graph import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from autograd.primitive import linear, primitive, registry
+from autograd.random import default_generator, manual_seed
 from autograd.tensor import Tensor, backward
 from autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -36,6 +37,7 @@ __all__ = [
     "GradcheckResult",
     "Tensor",
     "backward",
+    "default_generator",
     "detect_anomaly",
     "elementwise",
     "enable_grad",
@@ -48,6 +50,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "linear",
+    "manual_seed",
     "no_grad",
     "numpy",
     "primitive",

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -23,10 +24,8 @@ __all__ = ["Family", "Stamp", "changes", "clock", "owner", "stamp_of", "touch"]
 # its smallest entry yields the youngest node.
 clock = count(0, -1)
 
-_OURS = tuple(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), name) + os.sep
-    for name in ("autograd", "nn", "optim")
-) + ("<call path ",)
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = (*(os.path.join(_ROOT, package, "") for package in ("autograd", "nn", "optim")), "<call path ")
 
 
 class Stamp(NamedTuple):
@@ -47,20 +46,24 @@ class Changes:
         self._stamps: dict[int, tuple[weakref.ref[Any], Stamp]] = {}
         self._lock = threading.Lock()
 
-    def add(self, array: Any, operation: str) -> None:
-        memory = owner(array)
-        key = id(memory)
-
-        def forget(reference: weakref.ref[Any]) -> None:
-            entry = self._stamps.get(key)
-            if entry is not None and entry[0] is reference:
-                self._stamps.pop(key, None)
-
+    def add(self, *arrays: Any, operation: str) -> None:
         place = caller()
         with self._lock:
-            stamp = Stamp(next(clock), operation, place)
-            self._stamps[key] = (weakref.ref(memory, forget), stamp)
-            self.latest = stamp.time
+            for array in arrays:
+                memory = owner(array)
+                stamp = Stamp(next(clock), operation, place)
+                self._stamps[id(memory)] = (weakref.ref(memory, self._forget(id(memory))), stamp)
+                self.latest = stamp.time
+
+    def _forget(self, key: int) -> Callable[[Any], None]:
+        stamps = self._stamps
+
+        def forget(reference: weakref.ref[Any]) -> None:
+            entry = stamps.get(key)
+            if entry is not None and entry[0] is reference:
+                stamps.pop(key, None)
+
+        return forget
 
     def of(self, array: Any) -> Stamp | None:
         entry = self._stamps.get(id(owner(array)))

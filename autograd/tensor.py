@@ -334,7 +334,7 @@ class Tensor(Differentiable):
         if not isinstance(self._data, np.ndarray):  # a NumPy scalar, which has no memory to change
             self._data = np.array(self._data)
         ufunc(self._data, other, out=self._data)
-        touch(self._data, operation)
+        touch(self._data, operation=operation)
         return self
 
     def _records(self, other: Any) -> bool:

@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import autograd.numpy as anp  # noqa: E402
-from autograd import Tensor  # noqa: E402
+import autograd.numpy as anp
+from autograd import Tensor
 
 
 def chain(x: Any, a: Any, b: Any, tanh: Callable[[Any], Any], length: int) -> Any:

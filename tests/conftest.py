@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import autograd
 import pytest
 from hypothesis import HealthCheck, settings
+
+import autograd
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,9 +8,10 @@ import threading
 import tracemalloc
 import weakref
 
-import autograd
 import numpy as np
 import pytest
+
+import autograd
 from autograd import Tensor, grad, no_grad
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import autograd.numpy as anp
 import numpy as np
 import pytest
+
+import autograd.numpy as anp
 from autograd import Tensor
 
 
@@ -80,9 +81,18 @@ def test_out_is_written_or_refused(x):
 def test_the_namespace_keeps_plain_arrays_plain(x):
     a = x.numpy()
     for name, args in (
-        ("sin", (a,)), ("add", (a, a)), ("sum", (a,)), ("matmul", (a, a)), ("reshape", (a, (4,))), ("where", (a > 0, a, 0.0)),
-        ("concatenate", ([a, a],)), ("einsum", ("ij->j", a)), ("max", (a, 0)), ("clip", (a, 0, 1)), ("stack", ([a, a],)),
-    ):  # fmt: skip
+        ("sin", (a,)),
+        ("add", (a, a)),
+        ("sum", (a,)),
+        ("matmul", (a, a)),
+        ("reshape", (a, (4,))),
+        ("where", (a > 0, a, 0.0)),
+        ("concatenate", ([a, a],)),
+        ("einsum", ("ij->j", a)),
+        ("max", (a, 0)),
+        ("clip", (a, 0, 1)),
+        ("stack", ([a, a],)),
+    ):
         ours, theirs = getattr(anp, name)(*args), getattr(np, name)(*args)
         assert not isinstance(ours, Tensor), name
         assert np.array_equal(ours, theirs), name

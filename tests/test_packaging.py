@@ -8,8 +8,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-import autograd
 import pytest
+
+import autograd
 
 ROOT = Path(__file__).resolve().parent.parent
 

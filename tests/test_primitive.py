@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import autograd
 import numpy as np
 import pytest
+
+import autograd
 from autograd import Function, Tensor, elementwise, grad, jvp, linear, primitive
 
 
@@ -109,7 +110,7 @@ def test_several_outputs():
     assert np.isclose(grad(lambda x: both(x)[0])(0.5), np.cos(0.5))
     assert np.isclose(grad(lambda x: both(x)[0] * both(x)[1])(0.5), np.cos(1.0))
     assert np.isclose(grad(grad(lambda x: both(x)[0] + 2 * both(x)[1]))(0.5), -np.sin(0.5) - 2 * np.cos(0.5))
-    out, slope = jvp(both, (0.5,), (1.0,))
+    _out, slope = jvp(both, (0.5,), (1.0,))
     assert np.allclose(slope, (np.cos(0.5), -np.sin(0.5)))
 
 
@@ -239,7 +240,7 @@ def test_function_with_several_outputs_and_missing_cotangents():
     assert not label.requires_grad
     product.sum().backward()
     assert x.grad.tolist() == [5, 7]
-    with pytest.raises(RuntimeError, match="'Both' a second time|'output' a second time"):
+    with pytest.raises(RuntimeError, match=r"'Both' a second time|'output' a second time"):
         total.sum().backward()
 
 

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from autograd import Tensor
 
 
@@ -82,7 +83,7 @@ def test_comparisons_give_plain_arrays_and_hashing_is_by_identity():
     x = Tensor([1.0, 2.0], requires_grad=True)
     assert type(x > 1) is np.ndarray
     assert (x == Tensor([1.0, 3.0])).tolist() == [True, False]
-    assert (1.5 < x).tolist() == [False, True]
+    assert (x > 1.5).tolist() == [False, True]
     assert (~(x > 1) | (x != 2.0)).tolist() == [True, False]
     assert len({x, x, Tensor([1.0, 2.0])}) == 2
 

@@ -147,7 +147,7 @@ def assign(tensor: Tensor, index: Any, value: Any) -> None:
     if not isinstance(tensor._data, np.ndarray):  # a NumPy scalar, which has no memory to change
         tensor._data = np.array(tensor._data)
     tensor._data[index] = value
-    touch(tensor._data, "x[...] = y")
+    touch(tensor._data, operation="x[...] = y")
 
 
 def with_item(dual: Dual, index: Any, value: Any) -> Dual:

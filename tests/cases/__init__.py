@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.cases import elementwise, indexing, products, reductions, shaping
+from tests.cases import elementwise, indexing, nn, products, reductions, shaping
 from tests.cases.base import Case
 
 __all__ = ["CASES"]
 
 CASES: dict[str, st.SearchStrategy[Case]] = {}
-for _table in (elementwise, reductions, shaping, indexing, products):
+for _table in (elementwise, reductions, shaping, indexing, products, nn):
     _twice = CASES.keys() & _table.CASES.keys()
     if _twice:
         raise ValueError(f"{_table.__name__} repeats the cases of {', '.join(sorted(_twice))}")

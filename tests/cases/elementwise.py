@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.cases.base import Case, arrays, broadcastable
 
 import autograd.numpy as anp
+from tests.cases.base import Case, arrays, broadcastable
 
 INF = float("inf")
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
-from tests.cases.base import Case, an_axis, arrays, distinct, full_shapes, seeds, shapes, some_axes
 
 import autograd.numpy as anp
+from tests.cases.base import Case, an_axis, arrays, distinct, full_shapes, seeds, shapes, some_axes
 
 
 @st.composite

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import autograd.numpy as anp
 import numpy as np
 import pytest
+
+import autograd.numpy as anp
 from autograd import Tensor
 
 torch = pytest.importorskip("torch")

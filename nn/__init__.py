@@ -1,0 +1,38 @@
+"""Neural-network layers, losses and initialisation on the engine's primitives, under PyTorch's names."""
+
+import autograd as _autograd
+
+if getattr(_autograd, "__title__", None) != "chainrule":
+    raise ImportError(
+        f"nn needs chainrule's autograd, but 'autograd' is another package at {_autograd.__file__} (HIPS autograd has "
+        "the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
+    )
+
+from nn import functional, init
+from nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
+from nn.container import Sequential
+from nn.files import load, save
+from nn.linear import Identity, Linear
+from nn.loss import CrossEntropyLoss, HalfMSELoss, MSELoss
+from nn.module import Module
+from nn.parameter import Parameter
+
+__all__ = [
+    "CrossEntropyLoss",
+    "HalfMSELoss",
+    "Identity",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "functional",
+    "init",
+    "load",
+    "save",
+]

@@ -1,0 +1,31 @@
+"""Parameters: the tensors of a module that an optimiser changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd import Tensor
+from autograd.dispatch import bare
+
+__all__ = ["Parameter"]
+
+
+class Parameter(Tensor):
+    """A leaf tensor that a :class:`Module` registers when it is assigned as an attribute.
+
+    Holds ``np.asarray(data)`` without a copy; a Tensor is detached. ``requires_grad`` is on unless
+    switched off. Raises TypeError for data that is neither float nor complex.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        array = np.asarray(bare(data))
+        if array.dtype.kind not in "fc":
+            raise TypeError(f"a Parameter is float or complex; got dtype {array.dtype}")
+        super().__init__(array, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"

@@ -1,0 +1,15 @@
+"""Optimisers: SGD and Adam, and the base class to write others on, under PyTorch's names."""
+
+import autograd as _autograd
+
+if getattr(_autograd, "__title__", None) != "chainrule":
+    raise ImportError(
+        f"optim needs chainrule's autograd, but 'autograd' is another package at {_autograd.__file__} (HIPS autograd "
+        "has the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
+    )
+
+from optim.adam import Adam
+from optim.optimizer import Optimizer
+from optim.sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

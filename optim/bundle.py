@@ -1,0 +1,99 @@
+"""Parameters updated as one vector: a step costs a few NumPy calls for the whole model.
+
+Small parameters are laid end to end and updated together; a large one is updated where it lies. Either
+way the rule sees blocks that stay in the processor's cache while its several passes go over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Bundle", "bundles", "working_dtype"]
+
+BLOCK = 32768  # elements; several vectors of this length fit into a second-level cache
+
+Rule = Callable[[Any, Any, dict[str, Any], int], None]
+
+
+def working_dtype(dtype: Any) -> Any:
+    """What updates are computed in: float32 for float16, else the parameter's own dtype."""
+    return np.promote_types(dtype, np.float32)
+
+
+def bundles(params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[Bundle]:
+    """Divide parameters into bundles of one dtype and one number of steps behind them."""
+    kinds: dict[tuple[Any, int], list[int]] = {}
+    for i, (param, state) in enumerate(zip(params, states, strict=True)):
+        kinds.setdefault((param.dtype, state.get("step", 0)), []).append(i)
+    for indices in kinds.values():
+        members: list[int] = []
+        for i in indices:
+            members.append(i)
+            if sum(params[j].size for j in members) >= BLOCK or i == indices[-1]:
+                yield Bundle([params[j] for j in members], [states[j] for j in members], names)
+                members = []
+
+
+class Bundle:
+    """Parameters and their states, the arrays of which are laid end to end as vectors.
+
+    The arrays in each parameter's state are views of the vectors, in the parameter's shape; names that
+    a state lacks start at zero.
+    """
+
+    __slots__ = ("_cuts", "_entries", "_params", "_states", "_step", "_vectors")
+
+    def __init__(self, params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+        self._params = params
+        self._states = states
+        self._step = states[0].get("step", 0)
+        ends = np.cumsum([param.size for param in params]).tolist()
+        self._cuts = [slice(end - param.size, end) for param, end in zip(params, ends, strict=True)]
+        self._vectors: dict[str, Any] = {}
+        self._entries: list[tuple[dict[str, Any], str, Any]] = []
+        for name in names:
+            vector = np.zeros(ends[-1], working_dtype(params[0].dtype))
+            for param, state, cut in zip(params, states, self._cuts, strict=True):
+                entry = vector[cut].reshape(param.shape)
+                if name in state:
+                    entry[...] = state[name]
+                state[name] = entry
+                self._entries.append((state, name, entry))
+            self._vectors[name] = _real(vector)
+
+    def is_current(self) -> bool:
+        """Whether the states still hold what this bundle put there."""
+        return all(state.get("step", 0) == self._step for state in self._states) and all(
+            state.get(name) is entry for state, name, entry in self._entries
+        )
+
+    def update(self, rule: Rule) -> None:
+        """Apply ``rule(w, g, state, step)``, which changes ``w`` and the vectors of ``state``, block by block."""
+        self._step += 1
+        for state in self._states:
+            state["step"] = self._step
+        arrays = [param._data for param in self._params]
+        gradients = [param.grad._data for param in self._params]
+        joined = len(arrays) > 1 or not arrays[0].flags.c_contiguous or arrays[0].dtype.itemsize < 4
+        w = self._join(arrays) if joined else arrays[0].reshape(-1)
+        g = self._join(gradients) if joined else gradients[0].reshape(-1)
+        self._in_blocks(rule, _real(w), _real(g))
+        if joined:
+            for array, cut in zip(arrays, self._cuts, strict=True):
+                array[...] = w[cut].reshape(array.shape)
+
+    def _join(self, arrays: list[Any]) -> Any:
+        return np.concatenate(arrays, axis=None, dtype=working_dtype(arrays[0].dtype))
+
+    def _in_blocks(self, rule: Rule, w: Any, g: Any) -> None:
+        for start in range(0, w.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            rule(w[block], g[block], {name: vector[block] for name, vector in self._vectors.items()}, self._step)
+
+
+def _real(vector: Any) -> Any:
+    """A complex vector as its real and imaginary parts, which are updated like any other numbers."""
+    return vector.view(vector.real.dtype) if vector.dtype.kind == "c" else vector
