@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -51,19 +50,20 @@ class Changes:
         with self._lock:
             for array in arrays:
                 memory = owner(array)
+                key = id(memory)
+                known = self._stamps.get(key)
+                reference = known[0] if known is not None and known[0]() is memory else self._reference(memory, key)
                 stamp = Stamp(next(clock), operation, place)
-                self._stamps[id(memory)] = (weakref.ref(memory, self._forget(id(memory))), stamp)
+                self._stamps[key] = (reference, stamp)
                 self.latest = stamp.time
 
-    def _forget(self, key: int) -> Callable[[Any], None]:
-        stamps = self._stamps
-
+    def _reference(self, memory: Any, key: int) -> weakref.ref[Any]:
         def forget(reference: weakref.ref[Any]) -> None:
-            entry = stamps.get(key)
+            entry = self._stamps.get(key)
             if entry is not None and entry[0] is reference:
-                stamps.pop(key, None)
+                self._stamps.pop(key, None)
 
-        return forget
+        return weakref.ref(memory, forget)
 
     def of(self, array: Any) -> Stamp | None:
         entry = self._stamps.get(id(owner(array)))

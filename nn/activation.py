@@ -18,12 +18,12 @@ __all__ = [
 # ---------------------------------------------------------------------- softmax
 
 
-def _shifted(input: Any, dim: int) -> Any:
+def shift(input: Any, dim: int) -> Any:
     """Logits less their maximum along ``dim``: exponentials of it cannot overflow."""
     if input.dtype.kind != "f":
         raise TypeError(f"softmax of dtype {input.dtype}; convert the logits to floats first")
     with np.errstate(over="ignore"):
-        return input - np.max(input, axis=dim, keepdims=True, initial=-np.inf)
+        return input - np.maximum.reduce(input, axis=dim, keepdims=True, initial=-np.inf)
 
 
 def _softmax(input: Any, dim: int) -> Any:
@@ -31,8 +31,9 @@ def _softmax(input: Any, dim: int) -> Any:
 
     Raises TypeError for logits that are not floats, AxisError for an axis that is not there.
     """
-    e = np.exp(_shifted(input, dim))
-    return e / np.sum(e, axis=dim, keepdims=True)
+    e = shift(input, dim)
+    np.exp(e, out=e)
+    return np.divide(e, np.add.reduce(e, axis=dim, keepdims=True), out=e)
 
 
 def _softmax_slope(v: Any, out: Any, dim: int) -> Any:
@@ -50,9 +51,9 @@ softmax = primitive(
 
 def _log_softmax(input: Any, dim: int) -> Any:
     """``z_i − log Σ_j e^(z_j)`` along ``dim``, stable for logits of any size. Raises as ``softmax`` does."""
-    shifted = _shifted(input, dim)
+    shifted = shift(input, dim)
     with np.errstate(divide="ignore"):  # of an axis without entries
-        return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=dim, keepdims=True))
 
 
 log_softmax = primitive(

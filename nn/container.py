@@ -26,7 +26,7 @@ class Sequential(Module):
             self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
-        for module in self:
+        for _, module in self._of_kind("module"):
             input = module(input)
         return input
 

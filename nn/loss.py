@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import Tensor, primitive
 from autograd.dispatch import Differentiable, bare
-from nn.activation import log_softmax, softmax
+from nn.activation import log_softmax, shift, softmax
 from nn.module import Module
 
 __all__ = ["CrossEntropyLoss", "HalfMSELoss", "MSELoss", "cross_entropy", "half_mse_loss", "mse_loss"]
@@ -108,27 +108,46 @@ _of_probabilities = primitive(
 )
 
 
-def _class_weights(logits: Any, classes: Any, hard: Any, soft: Any) -> Any:
-    """Weights (N, C, …): ``hard`` of each sample at its class, and ``soft``, broadcast, at all."""
+def _one_hot(logits: Any, classes: Any, values: Any = 1) -> Any:
+    """Zeros of the shape (N, C, …) of the logits, but ``values`` at each sample's class."""
     shape = logits.shape
     y = np.zeros((shape[0], *shape[2:], shape[1]), logits.dtype)
-    y.reshape(-1, shape[1])[np.arange(classes.size), classes.reshape(-1)] = hard.reshape(-1)
-    y = y if len(shape) == 2 else np.moveaxis(y, -1, 1)
-    return y if soft is None else y + soft
+    y.reshape(-1, shape[1])[np.arange(classes.size), classes.reshape(-1)] = np.ravel(values)
+    return y if len(shape) == 2 else np.moveaxis(y, -1, 1)
 
 
-# The weights are written out only while they are needed: what is kept for the backward pass is one
-# number per sample.
+def _losses_of_classes(logits: Any, classes: Any, hard: Any, soft: Any, summed: bool) -> Any:
+    """Losses for the weights ``hard`` of the samples at their classes plus ``soft`` at all classes.
+
+    The weights (N, C, …) are written out only while they are needed.
+    """
+    if soft is not None:
+        losses = _losses(logits, _one_hot(logits, classes, hard) + soft)
+    else:
+        shifted = shift(logits, 1)
+        log_total = np.log(np.add.reduce(np.exp(shifted), axis=1))
+        if shifted.ndim == 2:
+            chosen = shifted[np.arange(classes.size), classes]
+        else:
+            chosen = np.take_along_axis(shifted, np.expand_dims(classes, 1), axis=1).squeeze(1)
+        losses = np.multiply(log_total - chosen, hard, where=hard != 0, out=np.zeros_like(log_total))
+    return np.add.reduce(losses, axis=None) if summed else losses
+
+
+def _slope_of_classes(g: Any, logits: Any, classes: Any, hard: Any, soft: Any) -> Any:
+    """The slope times ``g``: one number per sample, or one for their sum."""
+    if soft is None:
+        return np.expand_dims(g * hard, 1) * (softmax(logits, 1) - _one_hot(logits, classes))
+    slope = _slope(logits, _one_hot(logits, classes, hard) + soft)
+    return g * slope if np.ndim(g) == 0 else np.expand_dims(g, 1) * slope
+
+
 _of_classes = primitive(
-    lambda logits, classes, hard, soft: _losses(logits, _class_weights(logits, classes, hard, soft)),
-    vjp={
-        "logits": lambda g, logits, classes, hard, soft: (
-            np.expand_dims(g, 1) * _slope(logits, _class_weights(logits, classes, hard, soft))
-        )
-    },
+    _losses_of_classes,
+    vjp={"logits": lambda g, logits, classes, hard, soft: _slope_of_classes(g, logits, classes, hard, soft)},
     jvp={
-        "logits": lambda t, logits, classes, hard, soft: np.sum(
-            _slope(logits, _class_weights(logits, classes, hard, soft)) * t, axis=1
+        "logits": lambda t, logits, classes, hard, soft, summed: np.sum(
+            t * _slope_of_classes(1, logits, classes, hard, soft), axis=None if summed else 1
         )
     },
     name="cross_entropy_of_classes",
@@ -207,24 +226,19 @@ def _cross_entropy_of_classes(
     if target.shape != shape:
         raise ValueError(f"logits of shape {logits.shape} take class indices of shape {shape}; got {target.shape}")
     kept = target != ignore_index
-    classes = np.where(kept, target, 0)
+    classes = target if kept.all() else np.where(kept, target, 0)
     if classes.size and (classes.min() < 0 or classes.max() >= count):
         wrong = classes.min() if classes.min() < 0 else classes.max()
         raise IndexError(f"cross_entropy(): class index {wrong} among {count} classes")
-    hard = kept.astype(logits.dtype) if weight is None else kept * weight[classes]
-    scale = _one_over(hard.sum()) if reduction == "mean" else logits.dtype.type(1)
+    samples = kept if weight is None else kept * weight[classes]
+    scale = 1.0 if reduction != "mean" else 1 / total if (total := float(samples.sum())) else np.nan
     soft = None
     if smoothing:
         each = 1 if weight is None else weight.reshape((-1,) + (1,) * (logits.ndim - 2))
-        soft = np.expand_dims(kept * scale, 1) * each * logits.dtype.type(smoothing / count)
-    losses = _of_classes(logits, classes, hard * scale * logits.dtype.type(1 - smoothing), soft)
-    if reduction == "none":
-        return losses
-    return np.sum(losses) if losses.size or reduction == "sum" else np.sum(losses) + scale
-
-
-def _one_over(total: Any) -> Any:
-    return 1 / total if total else np.full_like(total, np.nan)
+        soft = (np.expand_dims(kept, 1) * each * (smoothing / count * scale)).astype(logits.dtype)
+    hard = (samples * ((1 - smoothing) * scale)).astype(logits.dtype)
+    loss = _of_classes(logits, classes, hard, soft, reduction != "none")
+    return loss if classes.size or reduction != "mean" else loss + logits.dtype.type(scale)
 
 
 def _cross_entropy_of_probabilities(logits: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:

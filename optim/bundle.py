@@ -44,20 +44,22 @@ class Bundle:
     a state lacks start at zero.
     """
 
-    __slots__ = ("_cuts", "_entries", "_params", "_states", "_step", "_vectors")
+    __slots__ = ("_entries", "_joined", "_params", "_pieces", "_states", "_step", "_vectors")
 
     def __init__(self, params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
         self._params = params
         self._states = states
         self._step = states[0].get("step", 0)
-        ends = np.cumsum([param.size for param in params]).tolist()
-        self._cuts = [slice(end - param.size, end) for param, end in zip(params, ends, strict=True)]
+        first, dtype = params[0]._data, working_dtype(params[0].dtype)
+        in_place = len(params) == 1 and first.flags.c_contiguous and first.dtype == dtype
+        size = sum(param.size for param in params)
+        self._joined = None if in_place else np.empty(size, dtype)
+        self._pieces = [] if in_place else _pieces(self._joined, params)
         self._vectors: dict[str, Any] = {}
         self._entries: list[tuple[dict[str, Any], str, Any]] = []
         for name in names:
-            vector = np.zeros(ends[-1], working_dtype(params[0].dtype))
-            for param, state, cut in zip(params, states, self._cuts, strict=True):
-                entry = vector[cut].reshape(param.shape)
+            vector = np.zeros(size, dtype)
+            for state, entry in zip(states, _pieces(vector, params), strict=True):
                 if name in state:
                     entry[...] = state[name]
                 state[name] = entry
@@ -77,21 +79,25 @@ class Bundle:
             state["step"] = self._step
         arrays = [param._data for param in self._params]
         gradients = [param.grad._data for param in self._params]
-        joined = len(arrays) > 1 or not arrays[0].flags.c_contiguous or arrays[0].dtype.itemsize < 4
-        w = self._join(arrays) if joined else arrays[0].reshape(-1)
-        g = self._join(gradients) if joined else gradients[0].reshape(-1)
-        self._in_blocks(rule, _real(w), _real(g))
-        if joined:
-            for array, cut in zip(arrays, self._cuts, strict=True):
-                array[...] = w[cut].reshape(array.shape)
-
-    def _join(self, arrays: list[Any]) -> Any:
-        return np.concatenate(arrays, axis=None, dtype=working_dtype(arrays[0].dtype))
+        if self._joined is None:
+            self._in_blocks(rule, arrays[0].reshape(-1), gradients[0].reshape(-1))
+            return
+        joined = np.concatenate(arrays, axis=None, out=self._joined)
+        self._in_blocks(rule, joined, np.concatenate(gradients, axis=None, dtype=joined.dtype))
+        for array, piece in zip(arrays, self._pieces, strict=True):
+            array[...] = piece
 
     def _in_blocks(self, rule: Rule, w: Any, g: Any) -> None:
+        w, g = _real(w), _real(g)
         for start in range(0, w.size, BLOCK):
             block = slice(start, start + BLOCK)
             rule(w[block], g[block], {name: vector[block] for name, vector in self._vectors.items()}, self._step)
+
+
+def _pieces(vector: Any, params: Sequence[Any]) -> list[Any]:
+    """Views of consecutive pieces of ``vector`` in the parameters' shapes."""
+    ends = np.cumsum([param.size for param in params]).tolist()
+    return [vector[end - param.size : end].reshape(param.shape) for param, end in zip(params, ends, strict=True)]
 
 
 def _real(vector: Any) -> Any:

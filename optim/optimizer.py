@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -50,7 +51,7 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self._plans: dict[int, tuple[Any, list[Bundle]]] = {}
+        self._plans: dict[int, tuple[list[Any], tuple[str, ...], list[Bundle]]] = {}
         entries = _ordered(params)
         if not entries:
             raise ValueError("the optimizer got no parameters; was the iterator used up before?")
@@ -103,14 +104,14 @@ class Optimizer:
     def _plan(self, index: int, group: dict[str, Any]) -> list[Bundle]:
         """Bundles of the group's parameters that have gradients: the last step's if nothing is different."""
         active = [p for p in group["params"] if p.grad is not None]
-        for p in active:
-            _check_updatable(p)
+        arrays = [p._data for p in active]
         names = self.state_names(group)
-        key = names, [(id(p), p.dtype, p.shape) for p in active]
-        known, plan = self._plans.get(index, (None, []))
-        if known != key or not all(bundle.is_current() for bundle in plan):
+        known_arrays, known_names, plan = self._plans.get(index, (None, None, []))
+        if not _same(arrays, known_arrays) or names != known_names or not all(b.is_current() for b in plan):
+            for p in active:
+                _check_updatable(p)
             plan = list(bundles(active, [self.state[p] for p in active], names))
-            self._plans[index] = key, plan
+            self._plans[index] = arrays, names, plan
         return plan
 
     # ------------------------------------------------------------------ groups
@@ -210,6 +211,11 @@ def _check_updatable(p: Tensor) -> None:
             f"a gradient of shape {p.grad.shape} and dtype {p.grad.dtype} is left over for a parameter that now has "
             f"shape {p.shape} and dtype {p.dtype}; call zero_grad() first"
         )
+
+
+def _same(arrays: list[Any], known: list[Any] | None) -> bool:
+    """Whether these are the very arrays of the last step; their shapes and dtypes need no look then."""
+    return known is not None and len(arrays) == len(known) and all(map(operator.is_, arrays, known))
 
 
 def _ordered(params: Iterable[Any]) -> list[Any]:
