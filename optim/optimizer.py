@@ -133,6 +133,8 @@ class Optimizer:
             if id(p) in known:
                 raise ValueError(f"a parameter of shape {p.shape} is given twice")
             known.add(id(p))
+        for p in group["params"]:
+            p._data = np.asarray(p._data)  # a NumPy scalar has no memory that could be changed
         self.param_groups.append(group)
 
     # ------------------------------------------------------------------ state
