@@ -11,7 +11,7 @@ from autograd import primitive
 from autograd.elementwise import conjugated
 from nn import init
 from nn.module import Module
-from nn.parameter import Parameter
+from nn.parameter import Parameter, unset
 
 __all__ = ["Identity", "Linear", "linear"]
 
@@ -90,14 +90,14 @@ class Linear(Module):
 
     bias: Parameter | None
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None) -> None:
         super().__init__()
         if in_features < 0 or out_features < 0:
             raise ValueError(f"Linear({in_features}, {out_features}): sizes cannot be negative")
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(np.empty((out_features, in_features), dtype))
-        self.register_parameter("bias", Parameter(np.empty(out_features, dtype)) if bias else None)
+        self.weight = unset(out_features, in_features, dtype=dtype)
+        self.register_parameter("bias", unset(out_features, dtype=dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from autograd import Tensor
 from autograd.dispatch import bare
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "unset"]
 
 
 class Parameter(Tensor):
@@ -29,3 +29,8 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+def unset(*shape: int, dtype: Any = None) -> Parameter:
+    """A parameter whose values a layer's ``reset_parameters`` is about to draw; float32 unless told otherwise."""
+    return Parameter(np.empty(shape, np.float32 if dtype is None else dtype))
