@@ -8,9 +8,9 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
-from nn import functional, init
+from nn import functional, init, utils
 from nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
-from nn.container import Sequential
+from nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from nn.files import load, save
 from nn.linear import Identity, Linear
 from nn.loss import CrossEntropyLoss, HalfMSELoss, MSELoss
@@ -25,7 +25,11 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -35,4 +39,5 @@ __all__ = [
     "init",
     "load",
     "save",
+    "utils",
 ]

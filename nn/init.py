@@ -6,7 +6,7 @@ Every function fills a tensor, without recording it, and returns it. ``generator
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import ceil, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,15 @@ from autograd.random import default_generator
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
+    "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
     "normal_",
     "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
@@ -70,6 +75,94 @@ def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: np.rand
     if std < 0:
         raise ValueError(f"normal_() with std = {std}: a standard deviation cannot be negative")
     return _fill(tensor, (generator or default_generator()).normal(mean, std, tensor.shape), "normal_")
+
+
+def trunc_normal_(
+    tensor: Any,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: np.random.Generator | None = None,
+) -> Any:
+    """Entries from ``N(mean, std²)`` restricted to [a, b], drawn through the inverse of the distribution function.
+
+    Raises ValueError unless ``a < b`` and ``std > 0``, and where [a, b] lies so far out that it has no weight.
+    """
+    from scipy.special import ndtr, ndtri
+
+    if not (a < b and std > 0):
+        raise ValueError(f"trunc_normal_() takes a < b and std > 0; got a = {a}, b = {b}, std = {std}")
+    # Far above the mean both ends have the probability 1 in floats; mirrored, they do not.
+    mirrored = -1 if a > mean else 1
+    low, high = sorted((mirrored * (a - mean) / std, mirrored * (b - mean) / std))
+    if ndtr(low) == ndtr(high):
+        raise ValueError(f"trunc_normal_(): N({mean}, {std}²) has no weight between {a} and {b}")
+    uniform = (generator or default_generator()).uniform(ndtr(low), ndtr(high), tensor.shape)
+    return _fill(tensor, np.clip(mean + mirrored * std * ndtri(uniform), a, b), "trunc_normal_")
+
+
+# ---------------------------------------------------------------------- matrices
+
+
+def _matrix(tensor: Any, operation: str) -> tuple[int, int]:
+    if len(tensor.shape) != 2:
+        raise ValueError(f"{operation}() takes a tensor of two axes; got shape {tensor.shape}")
+    return tensor.shape
+
+
+def eye_(tensor: Any) -> Any:
+    """The identity: 1 on the diagonal, 0 elsewhere. Raises ValueError unless the tensor has two axes."""
+    return _fill(tensor, np.eye(*_matrix(tensor, "eye_")), "eye_")
+
+
+def dirac_(tensor: Any, groups: int = 1) -> Any:
+    """Kernels (n_out, n_in/groups, *kernel) that let a convolution pass its input channels on, group by group.
+
+    Raises ValueError for a tensor with other than 3 to 5 axes and for groups that do not divide n_out.
+    """
+    shape = tensor.shape
+    if len(shape) not in (3, 4, 5):
+        raise ValueError(f"dirac_() takes kernels with 3, 4 or 5 axes; got shape {shape}")
+    if groups < 1 or shape[0] % groups:
+        raise ValueError(f"dirac_(): {groups} groups do not divide {shape[0]} output channels")
+    values = np.zeros(shape)
+    centre = tuple(n // 2 for n in shape[2:])
+    per_group = shape[0] // groups
+    for group in range(groups):
+        for channel in range(min(per_group, shape[1])):
+            values[(group * per_group + channel, channel, *centre)] = 1
+    return _fill(tensor, values, "dirac_")
+
+
+def orthogonal_(tensor: Any, gain: float = 1.0, generator: np.random.Generator | None = None) -> Any:
+    """``gain`` times a random matrix with orthonormal rows or columns, whichever are fewer (Saxe et al. 2014).
+
+    Later axes count as columns. The matrix is uniformly distributed: the QR factorisation of a normal one, with
+    the signs of R's diagonal moved to Q (Mezzadri 2007). Raises ValueError for fewer than two axes.
+    """
+    if len(tensor.shape) < 2:
+        raise ValueError(f"orthogonal_() takes a tensor of two or more axes; got shape {tensor.shape}")
+    rows, columns = tensor.shape[0], prod(tensor.shape[1:])
+    normal = (generator or default_generator()).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(normal)
+    q *= np.sign(np.diagonal(r))
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape), "orthogonal_")
+
+
+def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: np.random.Generator | None = None) -> Any:
+    """``N(0, std²)`` with a share of zeros in every column, ``⌈sparsity · rows⌉`` of them (Martens 2010).
+
+    Raises ValueError unless the tensor has two axes and ``0 ≤ sparsity ≤ 1``.
+    """
+    rows, columns = _matrix(tensor, "sparse_")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_(): sparsity lies in [0, 1]; got {sparsity}")
+    rng = generator or default_generator()
+    values = rng.normal(0, std, (rows, columns))
+    order = rng.permuted(np.tile(np.arange(rows)[:, None], (1, columns)), axis=0)
+    values[order < ceil(sparsity * rows)] = 0
+    return _fill(tensor, values, "sparse_")
 
 
 # ---------------------------------------------------------------------- scaled by the layer's size

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.dispatch import bare
+from nn.hooks import Handle, Hooks
 from nn.parameter import Parameter
 
 __all__ = ["IncompatibleKeys", "Module"]
@@ -31,6 +32,7 @@ class Module:
 
     training: bool
     _kinds: dict[str, str]  # which attributes are a "parameter", "buffer", "transient" buffer or "module"
+    _hooks: Hooks | None = None
 
     def __init__(self) -> None:
         object.__setattr__(self, "_kinds", {})
@@ -41,7 +43,9 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._hooks.call(self, args, kwargs)
 
     # ------------------------------------------------------------------ attributes
 
@@ -237,6 +241,47 @@ class Module:
     def double(self) -> Self:
         """``to(float64)``."""
         return self.to(np.float64)
+
+    # ------------------------------------------------------------------ hooks
+
+    def _own_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, unless None, replaces the arguments.
+
+        With ``with_kwargs`` the call is ``hook(module, args, kwargs)``, and returns None or both.
+        """
+        return Hooks.add(self._own_hooks().before_forward, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, unless None, replaces the output.
+
+        With ``with_kwargs`` the call is ``hook(module, args, kwargs, output)``.
+        """
+        return Hooks.add(self._own_hooks().after_forward, (hook, with_kwargs), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_output)`` before the module's backward pass; it may return other gradients.
+
+        ``grad_output`` is a tuple of the gradients of the tensors that ``forward`` returned.
+        """
+        return Hooks.add(self._own_hooks().before_backward, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` after the module's backward pass.
+
+        ``grad_input`` is a tuple with one entry per positional argument, None for those without gradient;
+        what the hook returns, unless None, replaces it. The module's tensors pass through copies on the way
+        in and out while such a hook is registered.
+        """
+        return Hooks.add(self._own_hooks().after_backward, hook, prepend)
 
     # ------------------------------------------------------------------ state
 
