@@ -1,0 +1,118 @@
+"""The fused operation behind most normalisations: ``γ(x − μ)/√(σ² + ε) + β``."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from autograd import primitive
+from autograd.dispatch import Differentiable, bare
+
+__all__ = ["as_array", "check_parameters", "per_channel", "standardize"]
+
+
+def _moments(input: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """Mean and biased variance over ``axes``, which stay with length 1."""
+    count = max(1, prod(input.shape[axis] for axis in axes))
+    mean = np.sum(input, axis=axes, keepdims=True) / count
+    centred = input - mean
+    return mean, _sum_of_products(centred, centred, axes) / count
+
+
+def _sum_of_products(a: Any, b: Any, axes: tuple[int, ...]) -> Any:
+    """``Σ ab`` over ``axes``, which stay with length 1; in one pass on arrays."""
+    if isinstance(a, Differentiable) or isinstance(b, Differentiable):
+        return np.sum(a * b, axis=axes, keepdims=True)
+    every = list(range(a.ndim))
+    left = [axis for axis in every if axis not in axes]
+    return np.einsum(a, every, b, every, left).reshape([1 if i in axes else n for i, n in enumerate(a.shape)])
+
+
+def _standardized(
+    input: Any,
+    weight: Any = None,
+    bias: Any = None,
+    mean: Any = 0.0,
+    variance: Any = 1.0,
+    eps: float = 0.0,
+    axes: Any = (),
+    shape: Any = (),
+    spread: Any = (),
+) -> Any:
+    """``γ(x − μ)/σ + β``; the parameters, of ``shape``, are reshaped to ``spread`` to broadcast."""
+    out = input - mean
+    out *= 1 / np.sqrt(variance + eps)
+    if weight is not None:
+        out *= weight.reshape(spread)
+    if bias is not None:
+        out += bias.reshape(spread)
+    return out
+
+
+def _standardized_vjp(
+    g: Any,
+    input: Any,
+    weight: Any,
+    mean: Any,
+    variance: Any,
+    eps: float,
+    axes: Any,
+    shape: Any,
+    spread: Any,
+    needs: Any,
+) -> tuple[Any, Any, Any]:
+    """``x̄ = (h − mean(h) − x̂ mean(h x̂))/σ`` for ``h = γg`` (Ioffe & Szegedy 2015), ``γ̄ = Σ g x̂``, ``β̄ = Σ g``."""
+    if isinstance(input, Differentiable):  # for higher orders the moments are functions of the input
+        mean, variance = _moments(input, axes)
+    scale = 1 / np.sqrt(variance + eps)
+    to_input = to_weight = to_bias = None
+    shared = tuple(axis for axis, n in enumerate(spread) if n == 1)
+    normal = (input - mean) * scale if needs[0] or needs[1] else None
+    if needs[1]:
+        to_weight = np.reshape(_sum_of_products(g, normal, shared), shape)
+    if needs[2]:
+        to_bias = np.reshape(np.sum(g, axis=shared), shape)
+    if needs[0]:
+        count = max(1, prod(input.shape[axis] for axis in axes))
+        h = g if weight is None else g * np.reshape(weight, spread)
+        along = _sum_of_products(h, normal, axes) / count
+        to_input = (h - np.sum(h, axis=axes, keepdims=True) / count - normal * along) * scale
+    return to_input, to_weight, to_bias
+
+
+_standardize = primitive(
+    _standardized, vjp=_standardized_vjp, differentiable=("input", "weight", "bias"), name="standardize"
+)
+
+
+def standardize(
+    input: Any, weight: Any, bias: Any, eps: float, axes: tuple[int, ...], shape: Any, spread: Any
+) -> tuple[Any, Any, Any]:
+    """The standardised input, and as plain arrays its mean and variance over ``axes``.
+
+    float16 is computed in float32.
+    """
+    if input.dtype == np.float16:
+        out, mean, variance = standardize(input.astype(np.float32), weight, bias, eps, axes, shape, spread)
+        return out.astype(np.float16), mean, variance
+    if input.dtype.kind != "f":
+        raise TypeError(f"normalisation of dtype {input.dtype}; convert the input to floats first")
+    mean, variance = _moments(bare(input), axes)
+    return _standardize(input, weight, bias, mean, variance, eps, axes, tuple(shape), tuple(spread)), mean, variance
+
+
+def as_array(value: Any) -> Any:
+    return value if isinstance(value, Differentiable) else np.asarray(value)
+
+
+def per_channel(input: Any) -> tuple[int, ...]:
+    """The shape (1, C, 1, …) in which one number per channel broadcasts against the input."""
+    return (1, input.shape[1], *(1,) * (input.ndim - 2))
+
+
+def check_parameters(name: str, weight: Any, bias: Any, shape: tuple[int, ...]) -> None:
+    for what, parameter in (("weight", weight), ("bias", bias)):
+        if parameter is not None and np.shape(parameter) != shape:
+            raise ValueError(f"{name}() takes a {what} of shape {shape}; got {np.shape(parameter)}")
