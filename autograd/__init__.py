@@ -19,6 +19,7 @@ if (_Path(__file__).parent / "tracer.py").exists():
 from autograd import numpy
 from autograd.anomaly import detect_anomaly
 from autograd.dispatch import Differentiable
+from autograd.draw import draw
 from autograd.dual import Dual
 from autograd.elementwise import elementwise
 from autograd.function import Function
@@ -39,6 +40,7 @@ __all__ = [
     "backward",
     "default_generator",
     "detect_anomaly",
+    "draw",
     "elementwise",
     "enable_grad",
     "grad",
