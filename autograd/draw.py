@@ -242,5 +242,6 @@ def _numbers(array: Any) -> str:
 
     array = np.asarray(array)
     if array.ndim == 0:
-        return _text(short(array[()]))
-    return _text(np.array2string(array, separator=", ", formatter={"all": short})).replace("\n", "<br/>")
+        return short(array[()])
+    lines = np.array2string(array, separator=", ", formatter={"all": short}).split("\n")
+    return "<br/>".join(map(_text, lines))
