@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -16,6 +16,7 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "functional_call",
     "get_total_norm",
     "parameters_to_vector",
     "vector_to_parameters",
@@ -125,3 +126,28 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Any]) -> None:
     for p in listed:
         start, end = end, end + p.size
         p.data[...] = vector[start:end].reshape(p.shape).astype(p.dtype)
+
+
+# ---------------------------------------------------------------------- modules as functions
+
+
+def functional_call(module: Any, parameters: Mapping[str, Any], args: Any = (), kwargs: Any = None) -> Any:
+    """``module(*args, **kwargs)`` with other values in place of some parameters and buffers.
+
+    ``parameters`` maps dotted paths to tensors or arrays; what it does not name stays as it is. So a module becomes
+    a function of its parameters, for ``grad``, ``hessian`` or ``gradcheck``. Raises AttributeError for a path that
+    names no parameter or buffer. Not for several threads on one module at a time.
+    """
+    replaced = []
+    try:
+        for path, value in parameters.items():
+            before, _, name = path.rpartition(".")
+            entries = module.get_submodule(before).__dict__
+            if name not in entries["_kinds"] or entries["_kinds"][name] == "module":
+                raise AttributeError(f"'{path}' is no parameter or buffer")
+            replaced.append((entries, name, entries[name]))
+            entries[name] = value
+        return module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+    finally:
+        for entries, name, value in reversed(replaced):
+            entries[name] = value

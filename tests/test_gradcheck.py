@@ -465,6 +465,12 @@ def test_a_kink_is_an_outcome_of_its_own():
     assert gradcheck(beyond, x, allow_kinks=True, raise_exception=False).verdicts == ("wrong",)
 
 
+def test_the_report_shows_the_measurement_that_decided_beside_a_kink():
+    result = gradcheck(anp.relu, np.array([1e-5, 1.0]), eps=1e-3)  # the first steps cross the kink at 0
+    assert result
+    assert max(finding.error for finding in result.findings) < 1e-8
+
+
 def test_a_value_that_is_not_finite_is_an_outcome_of_its_own():
     assert gradcheck(np.log, np.array([0.0, 1.0]), raise_exception=False).verdicts == ("not finite",)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import nn
 from autograd import Tensor, grad
 from nn import utils
 
@@ -105,3 +106,17 @@ def test_the_vector_is_differentiable():
     gw, gb = gradient(np.ones((2, 2)), np.array([3.0]))
     assert gw.tolist() == [[2.0, 2.0], [2.0, 2.0]]
     assert gb.tolist() == [6.0]
+
+
+def test_a_module_as_a_function_of_its_parameters():
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1)).double()
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    names, values = zip(*((name, p.numpy().copy()) for name, p in model.named_parameters()), strict=True)
+    loss = grad(lambda *ps: utils.functional_call(model, dict(zip(names, ps, strict=True)), (x,)).sum(), (0, 1, 2, 3))
+    model(Tensor(x)).sum().backward()
+    for gradient, p in zip(loss(*values), model.parameters(), strict=True):
+        np.testing.assert_allclose(gradient, p.grad.numpy(), rtol=1e-14)
+    before = dict(model.named_parameters())
+    with pytest.raises(AttributeError, match=r"'2\.weights' is no parameter"):
+        utils.functional_call(model, {"0.weight": np.zeros((2, 3)), "2.weights": 1.0}, x)
+    assert dict(model.named_parameters()) == before

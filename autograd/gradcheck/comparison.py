@@ -158,7 +158,10 @@ class Check:
         for column in np.argsort(-suspect).tolist():
             if suspect[column] < 0:
                 break
-            verdict = self._judge(a[:, column], directions[column], probes, self.outputs[o], largest)
+            verdict, better = self._judge(a[:, column], directions[column], probes, self.outputs[o], largest)
+            n[:, column] = np.where(np.isfinite(better), better, n[:, column])
+            error[:, column] = np.abs(a[:, column] - n[:, column]) / np.where(sizes > 0, sizes, 1.0)[:, column]
+            error[np.isnan(error)] = np.inf
             if verdict != "ok":
                 return self._finding(i, o, verdict, a, n, error, column)
         return self._finding(i, o, "ok", a, n, error, int(np.argmax(error.max(axis=0))))
@@ -178,12 +181,12 @@ class Check:
         analytic, numerical, worst = (float(x[row, column]) for x in (a, n, error))
         return Finding(self._subject(i, o), verdict, self._place(i, o, row, column), analytic, numerical, worst, why)
 
-    def _judge(self, a: Array, d: Array, probes: Probes, span: slice, largest: float) -> str:
-        """The verdict on one direction, after trying smaller and larger steps.
+    def _judge(self, a: Array, d: Array, probes: Probes, span: slice, largest: float) -> tuple[str, Array]:
+        """The verdict on one direction, and its slopes, after trying smaller and larger steps.
 
         Each entry is judged by the measurement of it that is least uncertain.
         """
-        least = np.full(a.shape, np.inf)
+        least, best = np.full((2, *a.shape), np.inf)
         near, clear = np.zeros((2, *a.shape), bool)
         for value, error, floor in slopes(self.map, self.map.x, d, self.step, self.map.noise):
             n, e, f = probes.times(value[span]), probes.norms(error[span]), probes.norms(floor[span])
@@ -196,19 +199,20 @@ class Check:
             close = np.abs(a - n) <= self.rtol * scale + self.block * largest + self.atol + doubt
             better = relative < least
             least = np.where(better, relative, least)
+            best = np.where(better, n, best)
             near = np.where(better, close, near)
             clear = np.where(better, fine | (e <= 10 * f), clear)
             if (close & fine).all():
-                return "ok"
+                return "ok", n
         passed = near & clear
         if passed.all():
-            return "ok"
+            return "ok", best
         kinked, subgradient = self._kinks(a, d, probes, span)
         if (np.isfinite(least) & ~near & ~kinked).any():
-            return "wrong"
+            return "wrong", best
         if (kinked & ~passed).any():
-            return "ok" if self.allow_kinks and (subgradient | passed).all() else "kink"
-        return "uncertain"
+            return ("ok" if self.allow_kinks and (subgradient | passed).all() else "kink"), best
+        return "uncertain", best
 
     def _kinks(self, a: Array, d: Array, probes: Probes, span: slice) -> tuple[Array, Array]:
         """Which entries may be blamed on a kink, and which of them are between the slopes of its two sides."""

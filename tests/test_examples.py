@@ -1,0 +1,81 @@
+"""The examples as a user runs them: options, files, a clean stop, and advice where a package is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn
+
+ROOT = Path(__file__).resolve().parent.parent
+DIGITS = str(ROOT / "examples" / "digits.py")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, DIGITS, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def test_digits_learns_checks_saves_and_draws(tmp_path):
+    result = run("--out", str(tmp_path), "--quiet")
+    assert result.returncode == 0, result.stderr
+    accuracy = float(result.stdout.partition("held-out accuracy ")[2].partition("%")[0])
+    assert accuracy >= 97
+    assert result.stdout.count(" ok ") == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "graph.svg", "model.safetensors"]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    graph = (tmp_path / "graph.svg").read_text()
+    assert all(text in graph for text in ("scans", "0.weight", "2.bias", "cross_entropy"))
+    state = nn.load(tmp_path / "model.safetensors")
+    assert {name: value.shape for name, value in state.items()}["0.weight"] == (256, 64)
+    assert all(np.isfinite(value.numpy()).all() for value in state.values())
+
+
+def test_digits_takes_its_options(tmp_path):
+    result = run("--epochs", "2", "--hidden", "8", "4", "--optimizer", "sgd", "--lr", "0.1", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    assert "a network of 606 parameters" in result.stdout
+    assert "trained after 2 epochs" in result.stdout
+    assert "2/2" in result.stderr
+    assert run("--epochs", "-1").returncode == 2
+    assert "--batch-size" in run("--help").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
+def test_digits_stopped_by_ctrl_c_saves_what_it_learned(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, DIGITS, "--epochs", "100000", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    seen = ""
+    while "held_out=" not in seen:  # the bar shows that training is under way
+        seen += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "stopped by Ctrl-C after" in out
+    assert "Traceback" not in errors
+    assert nn.load(tmp_path / "model.safetensors")
+
+
+def test_digits_names_the_extra_that_is_missing(tmp_path):
+    (tmp_path / "tqdm.py").write_text("raise ModuleNotFoundError('No module named tqdm')")
+    result = run("--epochs", "1", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert result.returncode == 1
+    assert 'pip install "chainrule[examples]"' in result.stderr
+    assert "Traceback" not in result.stderr
