@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ WORK: dict[str, tuple[Sequence[int], int, str]] = {
 
 def network(layers: Any, sizes: Sequence[int]) -> Any:
     modules = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         modules += [layers.Linear(n_in, n_out), layers.ReLU()]
     return layers.Sequential(*modules[:-1])
 
