@@ -483,6 +483,9 @@ def _declare(
         names = (code.co_varnames[count + options], *keywords)
         defaults = tuple((fun.__kwdefaults__ or {})[key] for key in keywords)
     label = name or fun.__name__.strip("_")
+    taken = {"g", "t", "out", "needs"}.intersection(names)
+    if taken:
+        raise TypeError(f"primitive '{label}' has a parameter '{min(taken)}', which means something else in rules")
     if variadic and not callable(vjp):
         raise TypeError(f"primitive '{label}' takes *operands, so its vjp is one rule for all of them")
     if callable(vjp):

@@ -11,7 +11,11 @@ if getattr(_autograd, "__title__", None) != "chainrule":
 from nn import functional, init, utils
 from nn.activation import LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from nn.distance import CosineSimilarity, PairwiseDistance
+from nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from nn.embedding import Embedding, EmbeddingBag
 from nn.files import load, save
+from nn.flatten import Flatten, Unflatten
 from nn.linear import Identity, Linear
 from nn.loss import CrossEntropyLoss, HalfMSELoss, MSELoss
 from nn.module import Module
@@ -30,10 +34,20 @@ from nn.normalization import (
 from nn.parameter import Parameter
 
 __all__ = [
+    "AlphaDropout",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
+    "FeatureAlphaDropout",
+    "Flatten",
     "GroupNorm",
     "HalfMSELoss",
     "Identity",
@@ -48,6 +62,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
@@ -57,6 +72,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unflatten",
     "functional",
     "init",
     "load",

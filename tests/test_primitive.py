@@ -149,6 +149,11 @@ def test_declarations_are_checked():
         elementwise(np.sin, 1, 1)
 
 
+def test_names_that_rules_use_are_no_names_of_arguments():
+    with pytest.raises(TypeError, match="'f' has a parameter 'g', which means something else in rules"):
+        linear(lambda g: g, g=lambda g: g, name="f")
+
+
 def test_calls_are_bound_as_python_binds_them():
     f = linear(lambda x, axis=0: np.flip(x, axis), x=lambda g, axis: np.flip(g, axis), name="f")
     x = Tensor([1.0, 2.0], requires_grad=True)

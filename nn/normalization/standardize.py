@@ -82,8 +82,34 @@ def _standardized_vjp(
     return to_input, to_weight, to_bias
 
 
+def _standardized_jvp(
+    t: Any, input: Any, weight: Any, mean: Any, variance: Any, eps: float, axes: Any, spread: Any, out: Any
+) -> Any:
+    """``γ(t − mean(t) − x̂ mean(x̂ t))/σ`` for the input's tangent, beside ``t x̂`` and ``t`` for those of γ and β."""
+    to_input, to_weight, to_bias = t
+    if isinstance(input, Differentiable):
+        mean, variance = _moments(input, axes)
+    scale = 1 / np.sqrt(variance + eps)
+    normal = (input - mean) * scale
+    terms = []
+    if to_input is not None:
+        count = max(1, prod(input.shape[axis] for axis in axes))
+        along = _sum_of_products(to_input, normal, axes) / count
+        term = (to_input - np.sum(to_input, axis=axes, keepdims=True) / count - normal * along) * scale
+        terms.append(term if weight is None else term * np.reshape(weight, spread))
+    if to_weight is not None:
+        terms.append(np.reshape(to_weight, spread) * normal)
+    if to_bias is not None:
+        terms.append(np.broadcast_to(np.reshape(to_bias, spread), out.shape))
+    return sum(terms[1:], start=terms[0])
+
+
 _standardize = primitive(
-    _standardized, vjp=_standardized_vjp, differentiable=("input", "weight", "bias"), name="standardize"
+    _standardized,
+    vjp=_standardized_vjp,
+    jvp=_standardized_jvp,
+    differentiable=("input", "weight", "bias"),
+    name="standardize",
 )
 
 
