@@ -5,16 +5,16 @@ a forward function with its own signature and a pullback without loops, as ``dat
 ``__init__``. For ``multiply(x, y)`` they read, in short::
 
     def call(x, y):
-        if isinstance(x, Tensor): x_, to_x, tensors = x._data, x._node, True
-        elif type(x) in PLAIN: x_, to_x = x, None
+        if isinstance(x, Tensor): _x, _to_x, _tensors = x._data, x._node, True
+        elif type(x) in PLAIN: _x, _to_x = x, None
         else: return general(x, y)
         ...                                             # the same for y
-        out = fun(x_, y_)
-        if (to_x is None and to_y is None) or not (mode := recording()):
-            return wrap(out, None)
-        node = Node()
-        node.parents = (to_x, to_y)
-        node.saved = (x_ if to_y is not None else None, y_ if to_x is not None else None, None)
+        _out = fun(_x, _y)
+        if (_to_x is None and _to_y is None) or not (_mode := recording()):
+            return wrap(_out, None)
+        _node = Node()
+        _node.parents = (_to_x, _to_y)
+        _node.saved = (_x if _to_y is not None else None, _y if _to_x is not None else None, None)
         ...
 
     def pullback(node, g):
@@ -22,7 +22,8 @@ a forward function with its own signature and a pullback without loops, as ``dat
         saved = node.saved
         return (None if to_x is None else g * saved[1], None if to_y is None else g * saved[0])
 
-Whatever is rare (dual numbers, lists, several outputs) goes to the primitive's general path.
+All names but the parameters' own begin with an underscore, which a parameter's may not. Whatever is rare
+(dual numbers, lists, several outputs) goes to the primitive's general path.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from autograd.dispatch import Differentiable
 from autograd.graph import Node, recording
 from autograd.memory import clock
 from autograd.operands import PLAIN, describe
-from autograd.tensor import Tensor, wrap
+from autograd.tensor import Tensor
 
 __all__ = ["write_call", "write_pullback"]
 
@@ -54,86 +55,88 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
     names, slots = declared.names, [declared.names[i] for i in declared.slots]
     options = [n for n in names if n not in slots]
     arguments = ", ".join(names)
-    none = " and ".join(f"to_{x} is None" for x in slots)
-    lines = [f"def call({_signature(declared)}):", "    tensors = False"]
+    none = " and ".join(f"_to_{x} is None" for x in slots)
+    lines = [f"def call({_signature(declared)}):", "    _tensors = False"]
     for x in slots:
         absent = f" or {x} is None" if declared.defaults[names.index(x)] is None else ""
         lines += [
-            f"    if type({x}) is Tensor or isinstance({x}, Tensor):",
-            f"        {x}_ = {x}._data",
-            f"        to_{x} = {x}._node",
-            "        tensors = True",
-            f"    elif type({x}) in PLAIN{absent}:",
-            f"        {x}_ = {x}",
-            f"        to_{x} = None",
+            f"    if _type({x}) is _Tensor or _isinstance({x}, _Tensor):",
+            f"        _{x} = {x}._data",
+            f"        _to_{x} = {x}._node",
+            "        _tensors = True",
+            f"    elif _type({x}) in _PLAIN{absent}:",
+            f"        _{x} = {x}",
+            f"        _to_{x} = None",
             "    else:",
-            f"        return general({arguments})",
+            f"        return _general({arguments})",
         ]
-    unusual = "".join(f" or isinstance({option}, Differentiable)" for option in options)
-    operands = ", ".join(f"{x}_" for x in slots)
-    values = ", ".join(f"{n}_" if n in slots else n for n in names)
+    unusual = "".join(f" or _isinstance({option}, _Differentiable)" for option in options)
+    operands = ", ".join(f"_{x}" for x in slots)
+    values = ", ".join(f"_{n}" if n in slots else n for n in names)
     lines += [
-        f"    if not tensors{unusual}:",
-        f"        return general({arguments})",
+        f"    if not _tensors{unusual}:",
+        f"        return _general({arguments})",
         "    try:",
-        f"        out = fun({values})",
-        "    except Exception as error:",
-        f"        error.add_note(describe(name, ({operands},)))",
+        f"        _out = _fun({values})",
+        "    except _Exception as _error:",
+        f"        _error.add_note(_describe(_name, ({operands},)))",
         "        raise",
     ]
     if not entrywise:
         inputs = f"({', '.join(slots)},), ({operands},)"
+        unlike = f"_out.dtype is not _float64 and _out.dtype.kind not in 'fc' and not ({none})"
         lines += [
-            f"    if type(out) is tuple or (out.dtype is not float64 and out.dtype.kind not in 'fc' and not ({none})):",
-            f"        return declared.finish([{values}], {inputs}, out)",
+            f"    if _type(_out) is _tuple or ({unlike}):",
+            f"        return _declared.finish([{values}], {inputs}, _out)",
         ]
     lines += [
-        f"    if ({none}) or not (mode := recording()):",
-        "        node = None",
+        f"    if ({none}) or not (_mode := _recording()):",
+        "        _node = None",
         "    else:",
-        "        node = Node()",
-        "        node.order = tick()",
-        "        node.primitive = declared",
-        f"        node.parents = ({', '.join(f'to_{x}' for x in slots)},)",
-        f"        node.saved = {_saved(declared)}",
-        f"        node.shape = {_shape(slots) if entrywise else 'out.shape'}",
-        "        node.dtype = out.dtype",
-        "        node.hooks = None",
-        "        if mode is not True:",
-        "            mode.observe(node)",
-        "    result = new(Tensor)",
-        "    result._data = out",
-        "    result._node = node",
-        "    result._grad = None",
-        "    result._family = None",
-        "    result.name = None",
+        "        _node = _Node()",
+        "        _node.order = _tick()",
+        "        _node.primitive = _declared",
+        f"        _node.parents = ({', '.join(f'_to_{x}' for x in slots)},)",
+        f"        _node.saved = {_saved(declared)}",
+        f"        _node.shape = {_shape(slots) if entrywise else '_out.shape'}",
+        "        _node.dtype = _out.dtype",
+        "        _node.hooks = None",
+        "        if _mode is not True:",
+        "            _mode.observe(_node)",
+        "    _result = _new(_Tensor)",
+        "    _result._data = _out",
+        "    _result._node = _node",
+        "    _result._grad = None",
+        "    _result._family = None",
+        "    _result.name = None",
     ]
     if not entrywise:
-        same = " or ".join(f"out is {x}_" for x in slots)
+        same = " or ".join(f"_out is _{x}" for x in slots)
         lines += [
-            f"    if type(out) is ndarray and (out.base is not None or {same}):",
-            f"        declared.relate({inputs}, out, result)",
+            f"    if _type(_out) is _ndarray and (_out.base is not None or {same}):",
+            f"        _declared.relate({inputs}, _out, _result)",
         ]
-    lines.append("    return result")
+    lines.append("    return _result")
     scope = {
-        "declared": declared, "name": declared.name, "general": general, "fun": fun, "describe": describe,
-        "Tensor": Tensor, "Differentiable": Differentiable, "PLAIN": PLAIN, "Node": Node, "recording": recording.get,
-        "tick": clock.__next__, "new": object.__new__, "wrap": wrap, "ndarray": np.ndarray,
-        "float64": np.dtype(np.float64), "getshape": np.shape,
-        **{f"default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},
+        "_declared": declared, "_name": declared.name, "_general": general, "_fun": fun, "_describe": describe,
+        "_Tensor": Tensor, "_Differentiable": Differentiable, "_PLAIN": PLAIN, "_Node": Node, "_type": type,
+        "_recording": recording.get, "_tick": clock.__next__, "_new": object.__new__, "_ndarray": np.ndarray,
+        "_float64": np.dtype(np.float64), "_getshape": np.shape, "_isinstance": isinstance, "_tuple": tuple,
+        "_Exception": Exception,
+        **{f"_default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},
     }  # fmt: skip
     return _made("call", lines, scope)
 
 
 def _signature(declared: Any) -> str:
     required = declared.required
-    return ", ".join(n if i < required else f"{n}=default_{n}" for i, n in enumerate(declared.names))
+    return ", ".join(n if i < required else f"{n}=_default_{n}" for i, n in enumerate(declared.names))
 
 
 def _saved(declared: Any) -> str:
     """Source of what a node keeps: (arguments…, out, shapes…), each only where a wanted rule names it."""
     slots = [declared.names[i] for i in declared.slots]
-    values = [*(f"{n}_" if n in slots else n for n in declared.names), "out", *(f"getshape({x}_)" for x in slots)]
+    values = [*(f"_{n}" if n in slots else n for n in declared.names), "_out", *(f"_getshape(_{x})" for x in slots)]
     entries = [_kept(value, wanting) for value, wanting in zip(values, declared.wanting, strict=True)]
     while len(entries) > len(declared.names) + 1 and entries[-1] == "None":
         entries.pop()
@@ -146,18 +149,18 @@ def _kept(value: str, wanting: Sequence[str] | None) -> str:
         return value
     if not wanting:
         return "None"
-    return f"{value} if {' or '.join(f'to_{x} is not None' for x in wanting)} else None"
+    return f"{value} if {' or '.join(f'_to_{x} is not None' for x in wanting)} else None"
 
 
 def _shape(slots: Sequence[str]) -> str:
     """The output's shape, taken from a parent where that is certain: cheaper than asking the array."""
     if len(slots) == 1:
-        return "out.shape"
+        return "_out.shape"
     if len(slots) == 2:
         x, y = slots
-        known = f"to_{x} is not None and to_{y} is not None and to_{x}.shape == to_{y}.shape"
-        return f"to_{x}.shape if {known} else out.shape"
-    return "out.shape"
+        known = f"_to_{x} is not None and _to_{y} is not None and _to_{x}.shape == _to_{y}.shape"
+        return f"_to_{x}.shape if {known} else _out.shape"
+    return "_out.shape"
 
 
 def write_pullback(

@@ -486,6 +486,9 @@ def _declare(
     taken = {"g", "t", "out", "needs"}.intersection(names)
     if taken:
         raise TypeError(f"primitive '{label}' has a parameter '{min(taken)}', which means something else in rules")
+    private = [n for n in names if n.startswith("_")]
+    if private:
+        raise TypeError(f"primitive '{label}' has a parameter '{private[0]}'; parameters' names do not start with '_'")
     if variadic and not callable(vjp):
         raise TypeError(f"primitive '{label}' takes *operands, so its vjp is one rule for all of them")
     if callable(vjp):

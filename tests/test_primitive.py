@@ -152,6 +152,21 @@ def test_declarations_are_checked():
 def test_names_that_rules_use_are_no_names_of_arguments():
     with pytest.raises(TypeError, match="'f' has a parameter 'g', which means something else in rules"):
         linear(lambda g: g, g=lambda g: g, name="f")
+    with pytest.raises(TypeError, match="parameters' names do not start with '_'"):
+        linear(lambda _x: _x, _x=lambda g: g, name="f")
+
+
+@pytest.mark.parametrize(
+    "name", ["mode", "node", "result", "tensors", "name", "fun", "type", "isinstance", "new", "x_", "to_x", "default_x"]
+)
+def test_arguments_may_have_any_other_name(name):
+    scope: dict = {"linear": linear}
+    source = f"f = linear(lambda x, {name}=3.0: x * {name}, x=lambda g, {name}: g * {name}, name='f')"
+    exec(source, scope)
+    x = Tensor(2.0, requires_grad=True)
+    scope["f"](x, 5.0).backward()
+    scope["f"](x).backward()
+    assert x.grad.item() == 8.0
 
 
 def test_calls_are_bound_as_python_binds_them():

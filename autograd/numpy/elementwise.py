@@ -98,9 +98,17 @@ logaddexp2 = elementwise(
 
 
 def _sigmoid(x: Any) -> Any:
-    """Logistic function ``1 / (1 + e^(-x))``, stable for any ``x``: only ``e^(-|x|)`` is ever computed."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    """Logistic function ``1 / (1 + e^(-x))``; where ``e^(-x)`` overflows the result is 0, as it should be.
+
+    float16 is computed in float32, whose range covers all of its results.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind in "biu":
+        x = x.astype(np.result_type(x.dtype, np.float16))
+    if x.dtype == np.float16:
+        return _sigmoid(x.astype(np.float32)).astype(np.float16)
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
 
 
 sigmoid = elementwise(_sigmoid, lambda out: out - out * out, name="sigmoid")
@@ -159,7 +167,15 @@ fmax = elementwise(
 fmin = elementwise(
     np.fmin, lambda x, y, out: _tie(x, y, bare(out) == bare(x)), lambda x, y, out: _tie(x, y, bare(out) == bare(y))
 )
-relu = elementwise(lambda x: np.maximum(x, 0), lambda out: bare(out) > 0, name="relu")
+
+
+def _relu(x: Any) -> Any:
+    """``max(0, x)``; NumPy's maximum with a number is slow on large arrays, and clip's call on small ones."""
+    large = type(x) is np.ndarray and x.size > 4096 and x.dtype.kind == "f"
+    return np.clip(x, 0, np.inf) if large else np.maximum(x, 0)
+
+
+relu = elementwise(_relu, lambda out: bare(out) > 0, name="relu")
 fabs = elementwise(np.fabs, lambda x: np.sign(x))
 copysign = elementwise(np.copysign, lambda x, y: np.sign(bare(x)) * np.copysign(1, bare(y)), 0)
 heaviside = elementwise(np.heaviside, 0, lambda x: bare(x) == 0)
