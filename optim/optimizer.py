@@ -240,7 +240,7 @@ def _entries(state: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
     for name, value in state.items():
         if name == "step" or value is None:
             continue
-        array = np.array(bare(value), working_dtype(p.dtype))
+        array = np.asarray(bare(value)).astype(working_dtype(p.dtype))
         if array.shape != p.shape:
             raise ValueError(f"state '{name}' has shape {array.shape}; its parameter has {p.shape}")
         loaded[name] = array

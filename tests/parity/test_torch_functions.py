@@ -96,6 +96,7 @@ def first_and_second(f: Any, inputs: list[Any], weight: Any, backward: Any) -> t
     return out, first, second
 
 
+@pytest.mark.filterwarnings("ignore:Using backward")  # PyTorch's advice against create_graph=True
 @pytest.mark.parametrize("name", CASES)
 def test_beside_torch(name):
     ours, theirs, arrays = CASES[name]
