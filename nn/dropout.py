@@ -10,7 +10,7 @@ import numpy as np
 from autograd import linear
 from autograd.dispatch import Differentiable, bare
 from autograd.random import default_generator
-from nn.module import Module
+from nn.inplace import InplaceModule
 
 __all__ = [
     "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout", "alpha_dropout",
@@ -126,20 +126,20 @@ def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = True) -> 
 # ---------------------------------------------------------------------- modules
 
 
-class _Dropout(Module):
+class _Dropout(InplaceModule):
     """What the modules share: a share ``p``, and nothing to do in evaluation."""
 
     _function: Any = None
 
-    def __init__(self, p: float = 0.5) -> None:
-        super().__init__()
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__(inplace)
         _check_share(p)
         self.p = p
 
-    def forward(self, input: Any) -> Any:
+    def compute(self, input: Any) -> Any:
         return type(self)._function(input, self.p, self.training)
 
-    def extra_repr(self) -> str:
+    def options(self) -> str:
         return f"p={self.p}"
 
 

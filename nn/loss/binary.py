@@ -9,6 +9,7 @@ import numpy as np
 from autograd import Tensor, elementwise
 from autograd.dispatch import bare
 from autograd.numpy.elementwise import sigmoid
+from nn.activation.smooth import logsigmoid
 from nn.loss.reduction import WeightedLoss, array, as_buffer, check_same, floats, reduced, targets, weighted
 
 __all__ = [
@@ -17,8 +18,8 @@ __all__ = [
 
 
 def _logistic_loss(x: Any) -> Any:
-    """``log(1 + e^(−x)) = −log σ(x)``, for ``x`` of any size: only ``e^(−|x|)`` is ever computed."""
-    return np.log1p(np.exp(-np.abs(x))) - np.minimum(x, 0)
+    """``log(1 + e^(−x)) = −log σ(x)``, for ``x`` of any size."""
+    return -logsigmoid(x)
 
 
 logistic_loss = elementwise(_logistic_loss, lambda x: -sigmoid(-x), name="logistic_loss")

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd import elementwise, linear, primitive
 from autograd.dispatch import bare
-from nn.activation import log_softmax, shift, softmax
+from nn.activation.softmax import log_softmax, shift, softmax
 from nn.loss.reduction import Loss, WeightedLoss, array, check_reduction, check_same, floats, reduced, targets
 
 __all__ = ["CrossEntropyLoss", "KLDivLoss", "NLLLoss", "cross_entropy", "kl_div", "nll_loss"]
