@@ -8,7 +8,7 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
-from nn import functional, init, utils
+from nn import data, functional, init, utils
 from nn.activation import (
     CELU,
     ELU,
@@ -48,7 +48,7 @@ from nn.embedding import Embedding, EmbeddingBag
 from nn.files import load, save
 from nn.flatten import Flatten, Unflatten
 from nn.folding import Fold, Unfold
-from nn.linear import Identity, Linear
+from nn.linear import Bilinear, Identity, Linear
 from nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -114,6 +114,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CELU",
     "CTCLoss",
     "CircularPad1d",
@@ -215,6 +216,7 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "data",
     "functional",
     "init",
     "load",

@@ -36,7 +36,7 @@ from nn.distance import cosine_similarity, pairwise_distance
 from nn.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from nn.embedding import embedding, embedding_bag
 from nn.folding import fold, unfold
-from nn.linear import linear
+from nn.linear import bilinear, linear
 from nn.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -69,6 +69,7 @@ from nn.padding import pad
 __all__ = [
     "alpha_dropout",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",

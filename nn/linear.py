@@ -1,4 +1,4 @@
-"""The fully connected layer, and the layer that does nothing."""
+"""The fully connected layer, the one that is linear in each of two inputs, and the layer that does nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nn import init
 from nn.module import Module
 from nn.parameter import Parameter, unset
 
-__all__ = ["Identity", "Linear", "linear"]
+__all__ = ["Bilinear", "Identity", "Linear", "bilinear", "linear"]
 
 
 def _linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -112,6 +112,65 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """``y_o = x₁ᵀ W_o x₂ + b_o`` for inputs (…, n₁) and (…, n₂), weights (n_out, n₁, n₂), biases (n_out,) or None.
+
+    Raises ValueError for shapes that do not fit.
+    """
+    first, second, shape = np.shape(input1), np.shape(input2), np.shape(weight)
+    if len(shape) != 3 or (bias is not None and np.shape(bias) != shape[:1]):
+        raise ValueError(f"bilinear() takes weights (n_out, n_1, n_2) and biases (n_out,); got {shape}")
+    if not first or first[:-1] != second[:-1] or (first[-1], second[-1]) != shape[1:]:
+        raise ValueError(
+            f"bilinear() with weights {shape} takes inputs (…, {shape[1]}) and (…, {shape[2]}) with equal leading "
+            f"axes; got {first} and {second}"
+        )
+    n_out, n1, n2 = shape
+    halves = np.matmul(input1, np.reshape(np.swapaxes(weight, 0, 1), (n1, n_out * n2)))
+    rows = np.reshape(halves, (*first[:-1], n_out, n2))
+    out = np.reshape(np.matmul(rows, np.expand_dims(input2, -1)), (*first[:-1], n_out))
+    return out if bias is None else out + bias
+
+
+class Bilinear(Module):
+    """:func:`bilinear` with a ``weight`` (n_out, n₁, n₂) and a ``bias`` (n_out,) or None.
+
+    Both start from ``U(−1/√n₁, 1/√n₁)``, as in PyTorch; ``dtype`` is float32 by default. Raises ValueError for
+    ``in1_features`` below 1 and negative sizes.
+    """
+
+    bias: Parameter | None
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        if in1_features < 1 or in2_features < 0 or out_features < 0:
+            raise ValueError(f"Bilinear({in1_features}, {in2_features}, {out_features}): sizes cannot be negative or 0")
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        self.weight = unset(out_features, in1_features, in2_features, dtype=dtype)
+        self.register_parameter("bias", unset(out_features, dtype=dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weights and biases anew."""
+        bound = 1 / sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Any, input2: Any) -> Any:
+        return bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class Identity(Module):

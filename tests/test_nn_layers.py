@@ -7,7 +7,7 @@ import pytest
 
 import nn
 import nn.functional as F
-from autograd import Tensor, default_generator, manual_seed
+from autograd import Tensor, default_generator, gradcheck, manual_seed
 
 # ---------------------------------------------------------------------- dropout
 
@@ -179,3 +179,22 @@ def test_similar_and_distant_vectors():
 def test_bad_input_is_explained(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# ---------------------------------------------------------------------- two inputs
+
+
+def test_bilinear_form(rng):
+    layer = nn.Bilinear(3, 2, 4).double()
+    a, b = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    expected = np.einsum("ni,oij,nj->no", a, layer.weight.numpy(), b) + layer.bias.numpy()
+    np.testing.assert_allclose(layer(a, b).numpy(), expected, rtol=1e-12)
+    assert gradcheck(lambda a, b, w: F.bilinear(a, b, w), (a[:2], b[:2], layer.weight.numpy()))
+
+
+def test_bilinear_refuses_what_does_not_fit():
+    layer = nn.Bilinear(3, 2, 4)
+    with pytest.raises(ValueError, match=r"takes inputs \(…, 3\) and \(…, 2\)"):
+        layer(np.ones((5, 3)), np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"weights \(n_out, n_1, n_2\)"):
+        F.bilinear(np.ones(3), np.ones(2), np.ones((3, 2)))

@@ -45,6 +45,11 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], list[Any]]] = [
     ("PairwiseDistance", (1.5,), {"eps": 0.1, "keepdim": True}, [x(3, 4), x(4)]),
     ("PairwiseDistance", (float("inf"),), {}, [x(3, 4), x(3, 4)]),
     ("Identity", (), {}, [x(3)]),
+    ("Linear", (4, 3), {}, [x(4)]),
+    ("Linear", (4, 3), {"bias": False}, [x(2, 5, 4)]),
+    ("Linear", (4, 1), {}, [x(0, 4)]),
+    ("Bilinear", (4, 3, 5), {}, [x(6, 4), x(6, 3)]),
+    ("Bilinear", (4, 1, 2), {"bias": False}, [x(2, 6, 4), x(2, 6, 1)]),
 ]
 
 

@@ -1,0 +1,17 @@
+"""Tools around modules: clipping of gradients, parameters as a vector, parametrisations."""
+
+from nn.utils import parametrizations, parametrize
+from nn.utils.parameters import (
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    functional_call,
+    get_total_norm,
+    parameters_to_vector,
+    vector_to_parameters,
+)
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "functional_call", "get_total_norm",
+    "parameters_to_vector", "parametrizations", "parametrize", "vector_to_parameters",
+]  # fmt: skip
