@@ -18,6 +18,7 @@ if (_Path(__file__).parent / "tracer.py").exists():
 
 from autograd import numpy
 from autograd.anomaly import detect_anomaly
+from autograd.critical import classify_critical_point
 from autograd.dispatch import Differentiable
 from autograd.draw import draw
 from autograd.dual import Dual
@@ -38,6 +39,7 @@ __all__ = [
     "GradcheckResult",
     "Tensor",
     "backward",
+    "classify_critical_point",
     "default_generator",
     "detect_anomaly",
     "draw",

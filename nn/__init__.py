@@ -42,12 +42,14 @@ from nn.activation import (
 )
 from nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from nn.diagnosis import Diagnosis, Finding, LayerReport, diagnose
 from nn.distance import CosineSimilarity, PairwiseDistance
 from nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from nn.embedding import Embedding, EmbeddingBag
 from nn.files import load, save
 from nn.flatten import Flatten, Unflatten
 from nn.folding import Fold, Unfold
+from nn.landscape import Landscape, landscape
 from nn.linear import Bilinear, Identity, Linear
 from nn.loss import (
     BCELoss,
@@ -106,6 +108,7 @@ from nn.padding import (
     ZeroPad3d,
 )
 from nn.parameter import Parameter
+from nn.summary import Summary, summary
 
 __all__ = [
     "AlphaDropout",
@@ -132,6 +135,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "Diagnosis",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -140,6 +144,7 @@ __all__ = [
     "Embedding",
     "EmbeddingBag",
     "FeatureAlphaDropout",
+    "Finding",
     "Flatten",
     "FocalLoss",
     "Fold",
@@ -161,7 +166,9 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "Landscape",
     "LayerNorm",
+    "LayerReport",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -205,6 +212,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "Summary",
     "SwiGLU",
     "Tanh",
     "Tanhshrink",
@@ -217,9 +225,12 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "data",
+    "diagnose",
     "functional",
     "init",
+    "landscape",
     "load",
     "save",
+    "summary",
     "utils",
 ]

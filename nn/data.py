@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.random import default_generator
+from nn.progress import shown
 
 __all__ = [
     "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler", "SequentialSampler",
@@ -350,8 +351,13 @@ class DataLoader:
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        batches = self._batches()
-        return batches if self.progress is False else iter(self._shown(batches))
+        return iter(shown(self._batches(), self.progress, self._count()))
+
+    def _count(self) -> int | None:
+        try:
+            return len(self)
+        except TypeError:
+            return None
 
     def _batches(self) -> Iterator[Any]:
         if self.batch_sampler is not None:
@@ -365,14 +371,3 @@ class DataLoader:
         else:
             for samples in _chunks(self.dataset, self.batch_size, self.drop_last):
                 yield self.collate_fn(samples)
-
-    def _shown(self, batches: Iterator[Any]) -> Any:
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError('a progress bar needs the package tqdm: pip install "chainrule[examples]"') from error
-        try:
-            total = len(self)
-        except TypeError:
-            total = None
-        return tqdm(batches, total=total, desc=self.progress if isinstance(self.progress, str) else None)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.table import table
+
 __all__ = ["Finding", "GradcheckError", "GradcheckResult", "cause"]
 
 Matrix = np.ndarray[Any, Any]
@@ -74,9 +76,7 @@ class GradcheckResult:
 
     def __str__(self) -> str:
         head = ("checked", "verdict", "worst at", "analytic", "numerical", "rel. error", "likely cause")
-        rows = [head, *(finding.cells() for finding in self.findings)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = table([head, *(finding.cells() for finding in self.findings)])
         lines += [f"{verdict}: {MEANINGS[verdict]}" for verdict in self.verdicts]
         lines += [self.note] if self.note else []
         return "\n".join([*lines, f"again: {self.call}"])
