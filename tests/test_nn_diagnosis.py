@@ -114,7 +114,7 @@ def test_saturation_is_seen():
     assert diagnose(model, (X, Y), LOSS)
     model[0].weight.data[...] *= 100
     found = diagnose(model, (X, Y), LOSS)
-    assert symptoms(found) == {"saturation"}
+    assert "saturation" in symptoms(found)
     assert found.layers[1].saturated > 0.9
 
 
