@@ -78,6 +78,7 @@ from nn.loss import (
     TripletMarginWithDistanceLoss,
 )
 from nn.module import Module
+from nn.multihead import KeyValueCache, MultiheadAttention
 from nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -108,7 +109,15 @@ from nn.padding import (
     ZeroPad3d,
 )
 from nn.parameter import Parameter
+from nn.position import RotaryPositions, SinusoidalPositions
 from nn.summary import Summary, summary
+from nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "AlphaDropout",
@@ -165,6 +174,7 @@ __all__ = [
     "InstanceNorm2d",
     "InstanceNorm3d",
     "KLDivLoss",
+    "KeyValueCache",
     "L1Loss",
     "Landscape",
     "LayerNorm",
@@ -183,6 +193,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -200,10 +211,12 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "RotaryPositions",
     "SELU",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
@@ -217,6 +230,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -139,8 +139,8 @@ class _Dropout(InplaceModule):
     def compute(self, input: Any) -> Any:
         return type(self)._function(input, self.p, self.training)
 
-    def options(self) -> str:
-        return f"p={self.p}"
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
 
 
 class Dropout(_Dropout):

@@ -31,6 +31,7 @@ from nn.activation import (
     tanhshrink,
     threshold,
 )
+from nn.attention import scaled_dot_product_attention
 from nn.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from nn.distance import cosine_similarity, pairwise_distance
 from nn.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
@@ -65,6 +66,7 @@ from nn.loss import (
 )
 from nn.normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm
 from nn.padding import pad
+from nn.position import rotary_embedding, sinusoidal_positions
 
 __all__ = [
     "alpha_dropout",
@@ -130,10 +132,13 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rotary_embedding",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",

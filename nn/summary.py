@@ -17,6 +17,7 @@ from autograd.tree import flatten
 from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from nn.linear import Bilinear, Linear
 from nn.module import Module
+from nn.multihead import MultiheadAttention
 
 __all__ = ["Summary", "summary"]
 
@@ -33,6 +34,8 @@ class Row:
     parameters : numbers of all parameters in it
     activation_bytes : memory of what it and the modules within return, views of their inputs left out
     multiply_adds : of the matrix products and convolutions in it; None where they are not known
+    own : those of them that are not in the modules that it calls
+    called : the rows of those
     """
 
     name: str
@@ -42,6 +45,7 @@ class Row:
     output_shapes: list[tuple[int, ...]] = field(default_factory=list)
     activation_bytes: int = 0
     multiply_adds: int | None = 0
+    own: int | None = 0
     called: list[Row] = field(default_factory=list)
 
     def cells(self) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ class Summary:
         lines = table([head, *(row.cells() for row in self.rows)], right=(2, 3, 4))
         total = f"{self.parameters:,} parameters ({_bytes(self.parameter_bytes)}), {self.trainable:,} of them trained; "
         lines.append(f"{total}{_bytes(self.activation_bytes)} of activations; {self.multiply_adds:,} multiply-adds")
-        if unknown := sorted({row.kind for row in self.rows if row.multiply_adds is None and not row.called}):
+        if unknown := sorted({row.kind for row in self.rows if row.own is None}):
             lines.append(f"multiply-adds not known of {', '.join(unknown)}")
         return "\n".join(lines)
 
@@ -98,24 +102,34 @@ def _size(value: Any) -> int:
     return prod(np.shape(value))
 
 
+def _attention(layer: Any, inputs: tuple[Any, ...], out: Any) -> int:
+    """Projections of queries, keys and values, scores, and weighted sums; the last projection is a layer within."""
+    query, key, value = inputs[:3]
+    width = layer.embed_dim
+    samples = _size(query) // (width * np.shape(query)[-2 if layer.batch_first or np.ndim(query) == 2 else 0])
+    pairs = (_size(query) // width) * (_size(key) // layer.kdim) // max(1, samples)
+    return (_size(query) + _size(key) + _size(value)) * width + 2 * pairs * width
+
+
 _PRODUCTS: dict[type, Callable[[Any, tuple[Any, ...], Any], int]] = {
-    Linear: lambda layer, args, out: _size(out) * layer.in_features,
-    Bilinear: lambda layer, args, out: _size(out) * (layer.in1_features + 1) * layer.in2_features,
-    **dict.fromkeys((Conv1d, Conv2d, Conv3d), lambda layer, args, out: _size(out) * _size(layer.weight[0])),
+    Linear: lambda layer, inputs, out: _size(out) * layer.in_features,
+    Bilinear: lambda layer, inputs, out: _size(out) * (layer.in1_features + 1) * layer.in2_features,
+    **dict.fromkeys((Conv1d, Conv2d, Conv3d), lambda layer, inputs, out: _size(out) * _size(layer.weight[0])),
     **dict.fromkeys(
         (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d),
-        lambda layer, args, out: _size(args[0]) * _size(layer.weight[0]),
+        lambda layer, inputs, out: _size(inputs[0]) * _size(layer.weight[0]),
     ),
+    MultiheadAttention: _attention,
 }
 
 
-def _multiply_adds(module: Module, args: tuple[Any, ...], out: Any) -> int | None:
-    """0 for layers that have no products, None for those with weights of two or more axes that are not in the list."""
+def _own_multiply_adds(module: Module, inputs: tuple[Any, ...], out: Any) -> int | None:
+    """Those outside the modules within: None for weights of two or more axes in a module that is not in the list."""
     for kind in type(module).__mro__:
         if kind in _PRODUCTS:
-            return _PRODUCTS[kind](module, args, out)
-    own = type(module).__module__.partition(".")[0] == "nn"
-    return 0 if own or all(p.ndim < 2 for p in module.parameters()) else None
+            return _PRODUCTS[kind](module, inputs, out)
+    known = type(module).__module__.partition(".")[0] == "nn"
+    return 0 if known or all(p.ndim < 2 for p in module.parameters(recurse=False)) else None
 
 
 # ---------------------------------------------------------------------- the run
@@ -140,19 +154,19 @@ class _Recorder:
         self.rows.append(row)
         self.open.append(row)
 
-    def leave(self, module: Module, args: tuple[Any, ...], out: Any) -> None:
+    def leave(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         row = self.open.pop()
         arrays = [bare(y) for y in flatten(out)[0] if hasattr(y, "shape")]
         row.output_shapes = [y.shape for y in arrays]
+        row.own = _own_multiply_adds(module, (*args, *kwargs.values()), out)
+        adds = [row.own, *(inner.multiply_adds for inner in row.called)]
+        row.multiply_adds = None if None in adds else sum(n for n in adds if n is not None)
         if row.called:
             row.activation_bytes = sum(inner.activation_bytes for inner in row.called)
-            adds = [inner.multiply_adds for inner in row.called]
-            row.multiply_adds = None if None in adds else sum(n for n in adds if n is not None)
             return
-        inputs = [bare(x) for x in flatten(args)[0] if hasattr(x, "shape")]
+        inputs = [bare(x) for x in flatten((args, kwargs))[0] if hasattr(x, "shape")]
         new = [y for y in arrays if not any(np.may_share_memory(x, y) for x in inputs)]
         row.activation_bytes = sum(y.nbytes for y in new)
-        row.multiply_adds = _multiply_adds(module, args, out)
 
 
 @contextmanager
@@ -181,7 +195,7 @@ def summary(model: Module, *inputs: Any, **kwargs: Any) -> Summary:
     try:
         for module in recorder.names:
             handles.append(module.register_forward_pre_hook(recorder.enter, prepend=True))
-            handles.append(module.register_forward_hook(recorder.leave))
+            handles.append(module.register_forward_hook(recorder.leave, with_kwargs=True))
         with _evaluating(model), no_grad():
             model(*inputs, **kwargs)
     finally:
@@ -195,5 +209,5 @@ def summary(model: Module, *inputs: Any, **kwargs: Any) -> Summary:
         sum(p.size for p in parameters if p.requires_grad),
         sum(p.nbytes for p in parameters),
         sum(row.activation_bytes for row in leaves),
-        sum(row.multiply_adds or 0 for row in leaves),
+        sum(row.own or 0 for row in recorder.rows),
     )
