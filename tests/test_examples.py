@@ -14,12 +14,12 @@ import pytest
 import nn
 
 ROOT = Path(__file__).resolve().parent.parent
-DIGITS = str(ROOT / "examples" / "digits.py")
+DIGITS = "digits.py"
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(example: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, DIGITS, *arguments],
+        [sys.executable, str(ROOT / "examples" / example), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -29,7 +29,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def test_digits_learns_checks_saves_and_draws(tmp_path):
-    result = run("--out", str(tmp_path), "--quiet")
+    result = run(DIGITS, "--out", str(tmp_path), "--quiet")
     assert result.returncode == 0, result.stderr
     accuracy = float(result.stdout.partition("held-out accuracy ")[2].partition("%")[0])
     assert accuracy >= 97
@@ -44,26 +44,28 @@ def test_digits_learns_checks_saves_and_draws(tmp_path):
 
 
 def test_digits_takes_its_options(tmp_path):
-    result = run("--epochs", "2", "--hidden", "8", "4", "--optimizer", "sgd", "--lr", "0.1", "--out", str(tmp_path))
+    result = run(
+        DIGITS, "--epochs", "2", "--hidden", "8", "4", "--optimizer", "sgd", "--lr", "0.1", "--out", str(tmp_path)
+    )
     assert result.returncode == 0, result.stderr
     assert "a network of 606 parameters" in result.stdout
     assert "trained after 2 epochs" in result.stdout
-    assert "2/2" in result.stderr
-    assert run("--epochs", "-1").returncode == 2
-    assert "--batch-size" in run("--help").stdout
+    assert "90/90" in result.stderr
+    assert run(DIGITS, "--epochs", "-1").returncode == 2
+    assert "--batch-size" in run(DIGITS, "--help").stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent in another way there")
 def test_digits_stopped_by_ctrl_c_saves_what_it_learned(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, DIGITS, "--epochs", "100000", "--out", str(tmp_path)],
+        [sys.executable, str(ROOT / "examples" / DIGITS), "--epochs", "100000", "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     seen = ""
-    while "held_out=" not in seen:  # the bar shows that training is under way
+    while "held-out accuracy=" not in seen:  # the bar shows that training is under way
         seen += process.stderr.read(1)
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=120)
@@ -75,7 +77,27 @@ def test_digits_stopped_by_ctrl_c_saves_what_it_learned(tmp_path):
 
 def test_digits_names_the_extra_that_is_missing(tmp_path):
     (tmp_path / "tqdm.py").write_text("raise ModuleNotFoundError('No module named tqdm')")
-    result = run("--epochs", "1", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    result = run(DIGITS, "--epochs", "1", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert result.returncode == 1
     assert 'pip install "chainrule[examples]"' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_autoencoder_beats_principal_components(tmp_path):
+    result = run("digits_vae.py", "--out", str(tmp_path), "--quiet")
+    assert result.returncode == 0, result.stderr
+    line = next(line for line in result.stdout.splitlines() if line.startswith("held-out squared error"))
+    ours, baseline = float(line.split()[3]), float(line.split()[-1])
+    assert ours < 0.5 * baseline
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "digits.png", "model.safetensors"]
+
+
+@pytest.mark.parametrize("model", ["gpt"])
+def test_characters_are_learned_and_written(tmp_path, model):
+    arguments = ("--model", model, "--epochs", "3", "--characters", "40000", "--width", "32", "--length", "32")
+    result = run("prose.py", *arguments, "--batch-size", "16", "--lr", "0.01", "--out", str(tmp_path), "--quiet")
+    assert result.returncode == 0, result.stderr
+    line = next(line for line in result.stdout.splitlines() if "bits per held-out character" in line)
+    assert float(line.split()[0]) < 1.1 * float(line.split()[-1])
+    assert len((tmp_path / "sample.txt").read_text(encoding="utf-8")) == 32
+    assert nn.load(tmp_path / "model.safetensors")
