@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd import elementwise
-from autograd.dispatch import bare
+from autograd.dispatch import Differentiable, bare
 from autograd.numpy.elementwise import sigmoid, tanh
 from nn.inplace import InplaceModule
 from nn.module import Module
@@ -125,6 +125,48 @@ def _mish_slope(input: Any) -> Any:
 mish = elementwise(_mish, _mish_slope, name="mish")
 
 
+# Of P in erfc z = t e^(P(t) − z²), t = 1/(1 + z/2), fitted in the Chebyshev sense: the relative error is 1e-7.
+_TAIL = (
+    0.170891051, -0.822231333, 1.48865869, -1.13534334, 0.27894771, -0.186315043, 0.0967894238, 0.374091429, 1.0000237,
+    -1.26551223,
+)  # fmt: skip
+_BLOCK = 16384  # entries that stay in the cache while many passes go over them
+
+
+def _times_tail(x: Any) -> Any:
+    """``x Φ(−x)`` of a float32 vector of ``x ≥ 0``, which is overwritten; with ``Φ(−x) = ½ erfc(x/√2)``."""
+    z = np.minimum(x, 20)  # from there on it is 0
+    z *= sqrt(0.5)
+    t = 0.5 * z
+    t += 1
+    np.reciprocal(t, out=t)
+    p = t * _TAIL[0]
+    for coefficient in _TAIL[1:-1]:
+        p += coefficient
+        p *= t
+    p += _TAIL[-1]
+    p -= np.square(z, out=z)
+    np.exp(p, out=p)
+    p *= t
+    x *= 0.5
+    x *= p
+    return x
+
+
+def _gelu(input: Any) -> Any:
+    """``z Φ(z) = max(0, z) − |z| Φ(−|z|)``: exact in the tails, and for float32 twice as fast as by SciPy."""
+    x = np.asarray(input)
+    if x.dtype not in (np.float32, np.float16):
+        return x * _normal_cdf(x)
+    out = np.empty(x.shape, np.float32)
+    values, results = x.reshape(-1), out.reshape(-1)
+    for start in range(0, x.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = _times_tail(np.abs(values[block], dtype=np.float32))
+        np.subtract(np.maximum(values[block], 0), part, out=results[block])
+    return out.astype(x.dtype, copy=False)
+
+
 def _normal_cdf(x: Any) -> Any:
     """``Φ(x) = ½(1 + erf(x/√2))``."""
     from scipy.special import ndtr
@@ -140,9 +182,15 @@ def _normal_density(x: Any) -> Any:
     return np.exp(-0.5 * np.square(np.clip(x, -40, 40))) * (1 / sqrt(2 * pi))
 
 
-_exact_gelu = elementwise(
-    lambda input: input * _normal_cdf(input), lambda input: _Phi(input) + input * _normal_density(input), name="gelu"
-)
+def _gelu_slope(input: Any, out: Any) -> Any:
+    """``Φ(z) + zφ(z)``, where Φ need not be computed again if nobody asks for its derivative."""
+    if isinstance(input, Differentiable):
+        return _Phi(input) + input * _normal_density(input)
+    cdf = np.divide(out, input, where=input != 0, out=np.full_like(out, 0.5))
+    return cdf + input * _normal_density(input)
+
+
+_exact_gelu = elementwise(_gelu, _gelu_slope, name="gelu")
 
 
 def _tanh_argument(x: Any) -> Any:
@@ -152,12 +200,12 @@ def _tanh_argument(x: Any) -> Any:
 
 
 def _tanh_gelu_slope(input: Any) -> Any:
-    x, t = np.clip(input, -10, 10), np.tanh(_tanh_argument(input))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x))
+    x, s = np.clip(input, -10, 10), sigmoid(2 * _tanh_argument(input))
+    return s + 2 * x * (s - s * s) * (sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x))
 
 
-_tanh_gelu = elementwise(
-    lambda input: 0.5 * input * (1 + np.tanh(_tanh_argument(input))), _tanh_gelu_slope, name="gelu_tanh"
+_tanh_gelu = elementwise(  # ½(1 + tanh u) = σ(2u), exact where it is small
+    lambda input: input * sigmoid(2 * _tanh_argument(input)), _tanh_gelu_slope, name="gelu_tanh"
 )
 
 
