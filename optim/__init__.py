@@ -1,4 +1,4 @@
-"""Optimisers: SGD and Adam, and the base class to write others on, under PyTorch's names."""
+"""Optimisers, and the base class to write others on, under PyTorch's names."""
 
 import autograd as _autograd
 
@@ -8,8 +8,12 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "has the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
-from optim.adam import Adam
+from optim.adagrad import Adadelta, Adagrad, RMSprop
+from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.optimizer import Optimizer
 from optim.sgd import SGD
+from optim.sign import Lion, Rprop
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = [
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+]  # fmt: skip

@@ -17,7 +17,7 @@ from autograd.dispatch import bare
 from autograd.memory import touch
 from optim.bundle import Bundle, bundles, working_dtype
 
-__all__ = ["Optimizer", "check_fraction", "check_not_negative"]
+__all__ = ["Optimizer", "check_betas", "check_fraction", "check_not_negative", "prepared"]
 
 
 class Optimizer:
@@ -44,6 +44,8 @@ class Optimizer:
     subclass defines ``state_names`` and ``update``. Parameters of dtype float16 are updated in float32 and
     keep their state in it.
     """
+
+    derived_state: tuple[str, ...] = ()  # entries of PyTorch's states that follow from the number of steps
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         if isinstance(params, (Tensor, np.ndarray, str)):
@@ -163,12 +165,16 @@ class Optimizer:
             raise ValueError(f"the state is of groups of {theirs} parameters; this optimizer has groups of {ours}")
         numbers = chain.from_iterable(group["params"] for group in groups)
         params = chain.from_iterable(group["params"] for group in self.param_groups)
-        loaded = {p: _entries(state_dict["state"].get(i, {}), p) for i, p in zip(numbers, params, strict=True)}
+        states = [self._without_derived(state_dict["state"].get(i, {})) for i in numbers]
+        loaded = {p: _entries(state, p) for state, p in zip(states, params, strict=True)}
         for group in groups:
             self.check(group)
         self.state = defaultdict(dict, {p: state for p, state in loaded.items() if state})
         for group, new in zip(self.param_groups, groups, strict=True):
             group.update({name: value for name, value in new.items() if name != "params"})
+
+    def _without_derived(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in state.items() if name not in self.derived_state}
 
     def __repr__(self) -> str:
         lines = []
@@ -177,6 +183,22 @@ class Optimizer:
             lines.append(f"  group {i}: {len(group['params'])} tensors, {count:,} parameters")
             lines += [f"    {name}: {value}" for name, value in group.items() if not name.startswith("param")]
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+# ---------------------------------------------------------------------- what updates share
+
+
+def prepared(w: Any, g: Any, options: Mapping[str, Any]) -> Any:
+    """The gradient with the options' sign and L2 penalty; decoupled weight decay shrinks ``w`` in place instead."""
+    if options["maximize"]:
+        g = -g
+    decay = float(options["weight_decay"])
+    if not decay:
+        return g
+    if options.get("decoupled_weight_decay"):
+        w *= 1 - float(options["lr"]) * decay
+        return g
+    return g + decay * w
 
 
 # ---------------------------------------------------------------------- checks
@@ -194,6 +216,13 @@ def check_fraction(name: str, value: Any) -> None:
     """Raise ValueError unless ``0 ≤ value < 1``."""
     if not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ValueError(f"{name} lies in [0, 1); got {value!r}")
+
+
+def check_betas(options: Mapping[str, Any]) -> None:
+    """Raise ValueError unless ``betas`` are two numbers in [0, 1)."""
+    beta1, beta2 = options["betas"]
+    check_fraction("betas[0]", beta1)
+    check_fraction("betas[1]", beta2)
 
 
 def _check_parameter(p: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from optim.optimizer import Optimizer, check_not_negative
+from optim.optimizer import Optimizer, check_not_negative, prepared
 
 __all__ = ["SGD"]
 
@@ -78,10 +78,7 @@ class SGD(Optimizer):
 
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         lr, momentum = float(options["lr"]), float(options["momentum"])
-        if options["maximize"]:
-            g = -g
-        if options["weight_decay"]:
-            g = g + float(options["weight_decay"]) * w
+        g = prepared(w, g, options)
         if options["classical"]:
             g, lr = lr * g, 1.0
         if momentum:
