@@ -40,6 +40,7 @@ from nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from nn.cells import GRUCell, LSTMCell, RNNCell
 from nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from nn.diagnosis import Diagnosis, Finding, LayerReport, diagnose
@@ -130,6 +131,7 @@ from nn.pool import (
     MaxUnpool3d,
 )
 from nn.position import RotaryPositions, SinusoidalPositions
+from nn.recurrent import GRU, LSTM, RNN
 from nn.resampling import (
     ChannelShuffle,
     PixelShuffle,
@@ -197,6 +199,8 @@ __all__ = [
     "Fold",
     "GELU",
     "GLU",
+    "GRU",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "HalfMSELoss",
@@ -217,6 +221,8 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTM",
+    "LSTMCell",
     "Landscape",
     "LayerNorm",
     "LayerReport",
@@ -251,6 +257,8 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNN",
+    "RNNCell",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -14,10 +14,12 @@ from autograd import no_grad
 from autograd.dispatch import bare
 from autograd.table import table
 from autograd.tree import flatten
+from nn.cells import GRUCell, LSTMCell, RNNCell
 from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from nn.linear import Bilinear, Linear
 from nn.module import Module
 from nn.multihead import MultiheadAttention
+from nn.recurrent import GRU, LSTM, RNN
 
 __all__ = ["Summary", "summary"]
 
@@ -111,6 +113,12 @@ def _attention(layer: Any, inputs: tuple[Any, ...], out: Any) -> int:
     return (_size(query) + _size(key) + _size(value)) * width + 2 * pairs * width
 
 
+def _recurrence(layer: Any, inputs: tuple[Any, ...], out: Any) -> int:
+    """Every weight meets every entry of every sequence once."""
+    data = inputs[0][0] if isinstance(inputs[0], tuple) else inputs[0]  # of a packed batch
+    return _size(data) // layer.input_size * sum(p.size for p in layer.parameters() if p.ndim == 2)
+
+
 _PRODUCTS: dict[type, Callable[[Any, tuple[Any, ...], Any], int]] = {
     Linear: lambda layer, inputs, out: _size(out) * layer.in_features,
     Bilinear: lambda layer, inputs, out: _size(out) * (layer.in1_features + 1) * layer.in2_features,
@@ -120,6 +128,7 @@ _PRODUCTS: dict[type, Callable[[Any, tuple[Any, ...], Any], int]] = {
         lambda layer, inputs, out: _size(inputs[0]) * _size(layer.weight[0]),
     ),
     MultiheadAttention: _attention,
+    **dict.fromkeys((RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell), _recurrence),
 }
 
 

@@ -92,7 +92,7 @@ def test_the_autoencoder_beats_principal_components(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "digits.png", "model.safetensors"]
 
 
-@pytest.mark.parametrize("model", ["gpt"])
+@pytest.mark.parametrize("model", ["gpt", "lstm"])
 def test_characters_are_learned_and_written(tmp_path, model):
     arguments = ("--model", model, "--epochs", "3", "--characters", "40000", "--width", "32", "--length", "32")
     result = run("prose.py", *arguments, "--batch-size", "16", "--lr", "0.01", "--out", str(tmp_path), "--quiet")

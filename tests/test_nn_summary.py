@@ -63,6 +63,8 @@ def test_the_model_is_left_as_it_was():
         (nn.Conv1d(4, 6, 3, groups=2, stride=2), [(2, 4, 9)], 2 * 6 * 4 * 2 * 3),
         (nn.ConvTranspose2d(3, 2, 2), [(1, 3, 4, 4)], 16 * 3 * 2 * 4),
         (nn.GELU(), [(2, 3)], 0),
+        (nn.LSTM(4, 3, 2), [(5, 2, 4)], 5 * 2 * 4 * 3 * (4 + 3 + 3 + 3)),
+        (nn.GRUCell(4, 3), [(2, 4)], 2 * 3 * 3 * (4 + 3)),
         (nn.MultiheadAttention(8, 2), [(5, 3, 8)] * 3, 3 * (4 * 5 * 8 * 8 + 2 * 5 * 5 * 8)),
         (
             nn.MultiheadAttention(8, 2, kdim=4, vdim=6),

@@ -1,6 +1,6 @@
-"""Tools around modules: clipping of gradients, parameters as a vector, parametrisations."""
+"""Tools around modules: clipping of gradients, parameters as a vector, parametrisations, packed sequences."""
 
-from nn.utils import parametrizations, parametrize
+from nn.utils import parametrizations, parametrize, rnn
 from nn.utils.parameters import (
     clip_grad_norm_,
     clip_grad_value_,
@@ -13,5 +13,5 @@ from nn.utils.parameters import (
 
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "functional_call", "get_total_norm",
-    "parameters_to_vector", "parametrizations", "parametrize", "vector_to_parameters",
+    "parameters_to_vector", "parametrizations", "parametrize", "rnn", "vector_to_parameters",
 ]  # fmt: skip
