@@ -83,6 +83,13 @@ def test_digits_names_the_extra_that_is_missing(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def test_the_convolutional_network_reaches_99_percent(tmp_path):
+    result = run("digits_cnn.py", "--out", str(tmp_path), "--quiet")
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout.partition("held-out accuracy ")[2].partition("%")[0]) >= 99
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "doubtful.png", "model.safetensors"]
+
+
 def test_the_autoencoder_beats_principal_components(tmp_path):
     result = run("digits_vae.py", "--out", str(tmp_path), "--quiet")
     assert result.returncode == 0, result.stderr

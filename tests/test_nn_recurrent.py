@@ -202,7 +202,7 @@ def test_large_inputs_saturate():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.RNN(3, 4)(np.ones((5, 2, 2))), ValueError, r"inputs \(T, N, 3\) or \(T, 3\); got shape \(5, 2, 2\)"),
+        (lambda: nn.RNN(3, 4)(np.ones((5, 2, 2))), ValueError, r"inputs \(T, N, 3\) or \(T, 3\); got"),
         (lambda: nn.RNN(3, 4)(np.ones((0, 2, 3))), ValueError, "length 1 or more"),
         (lambda: nn.GRU(3, 4, batch_first=True)(np.ones((2, 0, 3))), ValueError, "length 1 or more"),
         (lambda: nn.RNN(3, 4)(np.ones((5, 2, 3), int)), TypeError, "convert the input to floats"),
