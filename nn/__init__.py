@@ -45,7 +45,7 @@ from nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, S
 from nn.conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from nn.diagnosis import Diagnosis, Finding, LayerReport, diagnose
 from nn.distance import CosineSimilarity, PairwiseDistance
-from nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
+from nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, monte_carlo_dropout
 from nn.embedding import Embedding, EmbeddingBag
 from nn.files import load, save
 from nn.flatten import Flatten, Unflatten
@@ -308,6 +308,7 @@ __all__ = [
     "init",
     "landscape",
     "load",
+    "monte_carlo_dropout",
     "save",
     "summary",
     "utils",

@@ -12,7 +12,7 @@ from nn import init
 from nn.linear import linear
 from nn.module import Module
 from nn.parameter import Parameter, unset
-from nn.scan import gru_step, lstm_step, rnn_step
+from nn.scan import given_states, gru_step, lstm_step, rnn_step
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -58,7 +58,7 @@ class _Cell(Module):
         shape = (*x.shape[:-1], self.hidden_size)
         if hx is None:
             return x, [np.zeros(shape, x.dtype)] * self.states
-        given = list(hx) if self.states > 1 else [hx]
+        given = given_states(name, hx, self.states)
         if [np.shape(s) for s in given] != [shape] * self.states:
             got = " and ".join(str(np.shape(s)) for s in given)
             raise ValueError(f"this {name} takes states of shape {shape} for this input; got {got}")

@@ -212,13 +212,18 @@ class ModuleDict(_Keyed):
 class ParameterDict(_Keyed):
     """A dict of parameters, which are registered; arrays and tensors become parameters.
 
-    Raises KeyError for names that are taken by methods, TypeError for what is neither float nor complex.
+    Those of a plain dict are added in the order of their names, as in PyTorch; pairs keep theirs. Raises KeyError for
+    names that are taken by methods, TypeError for what is neither float nor complex.
     """
 
     _kind = "parameter"
 
     def _put(self, name: str, item: Any) -> None:
         super()._put(name, item if isinstance(item, Parameter) else Parameter(item))
+
+    def update(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add or replace several items."""
+        super().update(sorted(items.items()) if type(items) is dict else items)
 
     def extra_repr(self) -> str:
         return _described(self._items())

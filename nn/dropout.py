@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd import linear
+from autograd import linear, no_grad
 from autograd.dispatch import Differentiable, bare
 from autograd.random import default_generator
 from nn.inplace import InplaceModule
+from nn.module import Module
 
 __all__ = [
     "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout", "alpha_dropout",
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
+    "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "monte_carlo_dropout",
 ]  # fmt: skip
 
 
@@ -177,3 +178,45 @@ class FeatureAlphaDropout(_Dropout):
     """:func:`feature_alpha_dropout` in training mode."""
 
     _function = staticmethod(feature_alpha_dropout)
+
+
+# ---------------------------------------------------------------------- uncertainty
+
+
+def monte_carlo_dropout(model: Module, input: Any, samples: int = 50) -> tuple[Any, Any]:
+    """Mean and standard deviation of a model's output over dropout: an estimate of how sure it is.
+
+    The model runs ``samples`` times without recording, with its dropout layers in training mode and all others in
+    evaluation mode, which approximates predictions under the posterior of its weights (Gal & Ghahramani 2016).
+
+    Parameters
+    ----------
+    model : Module
+        With one output; left in the modes it was in.
+    input : what the model takes
+    samples : int
+        At least 2.
+
+    Returns
+    -------
+    mean, std : arrays of the output's shape and dtype; the deviation is that of a sample (divided by n − 1)
+
+    Raises
+    ------
+    ValueError
+        For fewer than 2 samples, and a model without dropout layers.
+    """
+    layers = [module for module in model.modules() if isinstance(module, _Dropout)]
+    if samples < 2 or not layers:
+        raise ValueError(f"monte_carlo_dropout() takes 2 samples or more of a model with dropout; got {samples}")
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        for layer in layers:
+            layer.training = True
+        with no_grad():
+            outputs = np.stack([np.asarray(bare(model(input))) for _ in range(samples)])
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return outputs.mean(axis=0), outputs.std(axis=0, ddof=1)

@@ -14,7 +14,7 @@ from nn.dropout import dropout
 from nn.linear import linear
 from nn.module import Module
 from nn.parameter import unset
-from nn.scan import gru_scan, lstm_scan, rnn_scan
+from nn.scan import given_states, gru_scan, lstm_scan, rnn_scan
 from nn.utils.rnn import PackedSequence, padded_by_time
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -159,17 +159,16 @@ class _Recurrent(Module):
         shapes = [(rows, count, size) for size in self._state_sizes]
         if hx is None:
             return [np.zeros(shape, np.result_type(x.dtype, next(self.parameters()).dtype)) for shape in shapes]
-        given = list(hx) if len(shapes) > 1 else [hx]
+        given = given_states(type(self).__name__, hx, len(shapes))
         wanted = [(rows, size) for _, _, size in shapes] if single else shapes
         if [np.shape(s) for s in given] != wanted:
             got = " and ".join(str(np.shape(s)) for s in given)
             raise ValueError(
                 f"this {type(self).__name__} starts from states {' and '.join(map(str, wanted))}; got {got}"
             )
-        starts = [s if isinstance(s, Differentiable) else np.asarray(s) for s in given]
         if packed is not None and packed.sorted_indices is not None:
-            starts = [s[:, packed.sorted_indices] for s in starts]
-        return [s[:, None] for s in starts] if single else starts
+            return [s[:, packed.sorted_indices] for s in given]
+        return [s[:, None] for s in given] if single else given
 
     def _run(self, x: Any, starts: list[Any], sizes: tuple[int, ...] | None) -> tuple[Any, list[Any]]:
         ends: list[list[Any]] = [[] for _ in starts]

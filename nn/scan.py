@@ -19,9 +19,23 @@ from autograd import jvp, primitive, vjp
 from autograd.dispatch import Differentiable
 from autograd.numpy.elementwise import relu, sigmoid, tanh
 
-__all__ = ["gru_scan", "gru_step", "lstm_scan", "lstm_step", "rnn_scan", "rnn_step"]
+__all__ = ["given_states", "gru_scan", "gru_step", "lstm_scan", "lstm_step", "rnn_scan", "rnn_step"]
 
 Sizes = tuple[int, ...] | None
+
+
+def given_states(name: str, hx: Any, count: int) -> list[Any]:
+    """The states that a layer is called with; raises TypeError unless they are ``count`` arrays of floats."""
+    several = isinstance(hx, (tuple, list))
+    states = list(hx) if several else [hx]
+    if len(states) != count or several != (count > 1):
+        wanted = "a pair (h, c)" if count == 2 else "one array"
+        raise TypeError(f"the states of {name} are {wanted}; got {f'{len(states)} values' if several else 'one array'}")
+    states = [s if isinstance(s, Differentiable) else np.asarray(s) for s in states]
+    for state in states:
+        if state.dtype.kind != "f":
+            raise TypeError(f"the states of {name} are floats; got {state.dtype}")
+    return states
 
 
 # ---------------------------------------------------------------------- one step

@@ -198,3 +198,23 @@ def test_bilinear_refuses_what_does_not_fit():
         layer(np.ones((5, 3)), np.ones((4, 2)))
     with pytest.raises(ValueError, match=r"weights \(n_out, n_1, n_2\)"):
         F.bilinear(np.ones(3), np.ones(2), np.ones((3, 2)))
+
+
+# ---------------------------------------------------------------------- uncertainty
+
+
+def test_monte_carlo_dropout_estimates_mean_and_deviation():
+    manual_seed(0)
+    weight = np.array([1.0, -2.0, 0.5], np.float32)
+    model = nn.Sequential(nn.Dropout(0.3), nn.Linear(3, 1, bias=False), nn.BatchNorm1d(1))
+    model[1].weight.data[...] = weight
+    model[2].eval()
+    x = np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], np.float32)
+    mean, std = nn.monte_carlo_dropout(model, x, 4000)
+    exact = np.sqrt(0.3 / 0.7 * np.sum((weight * x) ** 2, axis=1, keepdims=True))
+    np.testing.assert_allclose(mean, x @ weight[:, None], atol=0.1)
+    np.testing.assert_allclose(std, exact, atol=0.1)
+    assert mean.dtype == std.dtype == np.float32
+    assert [m.training for m in model] == [True, True, False]
+    with pytest.raises(ValueError, match="of a model with dropout"):
+        nn.monte_carlo_dropout(nn.Linear(3, 1), x)

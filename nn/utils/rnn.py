@@ -51,12 +51,12 @@ def _present(lengths: Any, steps: int) -> Any:
     return np.arange(steps)[:, None] < lengths
 
 
-def _checked_lengths(lengths: Any, steps: int, count: int) -> Any:
+def _checked_lengths(lengths: Any, steps: int, count: int, least: int) -> Any:
     lengths = np.asarray(bare(lengths))
-    if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
-        raise ValueError(f"a batch of {count} sequences has {count} integer lengths; got {lengths.tolist()}")
-    if count == 0 or lengths.min() < 1 or lengths.max() > steps:
-        raise ValueError(f"lengths lie between 1 and {steps}, the padded length; got {lengths.tolist()}")
+    if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or not count:
+        raise ValueError(f"a batch has one or more sequences with an integer length each; got {lengths.tolist()}")
+    if lengths.min() < least or lengths.max() > steps:
+        raise ValueError(f"lengths lie between {least} and {steps}, the padded length; got {lengths.tolist()}")
     return lengths
 
 
@@ -73,7 +73,7 @@ def pack_padded_sequence(
         raise ValueError(f"pack_padded_sequence() takes a batch (T, N, …) or (N, T, …); got shape {input.shape}")
     if batch_first:
         input = np.swapaxes(input, 0, 1)
-    lengths = _checked_lengths(lengths, *input.shape[:2])
+    lengths = _checked_lengths(lengths, input.shape[0], input.shape[1], least=1)
     order = None
     if not enforce_sorted:
         order = np.argsort(-lengths, kind="stable")
@@ -142,7 +142,7 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
     """The sequences (T_i, …) of a padded batch. Raises ValueError for lengths that do not fit."""
     padded = _array(padded_sequences)
     by_sample = padded if batch_first else np.swapaxes(padded, 0, 1)
-    lengths = _checked_lengths(lengths, by_sample.shape[1], by_sample.shape[0])
+    lengths = _checked_lengths(lengths, by_sample.shape[1], by_sample.shape[0], least=0)
     return [by_sample[i, :n] for i, n in enumerate(lengths)]
 
 

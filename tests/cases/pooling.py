@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-import nn.functional as F
 import nn.resampling as R
 from nn._pools import Grid, grid_of, max_pool, picked, placed, pool_spread, pool_sums, winners
 from nn._taps import weighted
+from nn.pooling import repooled, unpooled
 from tests.cases.base import Case, arrays, distinct, seeds
 
 
@@ -84,7 +84,7 @@ CASES = {
     "max_placed": at_winners(placed, False),
     "pool_sums": sum_cases(pool_sums, True),
     "pool_spread": sum_cases(pool_spread, False),
-    "unpooled": unpool_cases(F.unpooled, True),
-    "repooled": unpool_cases(F.repooled, False),
+    "unpooled": unpool_cases(unpooled, True),
+    "repooled": unpool_cases(repooled, False),
     "weighted": weighted_cases(),
 }

@@ -14,6 +14,8 @@ from autograd.tree import flatten
 
 torch = pytest.importorskip("torch")
 
+compared: set[str] = set()  # names of classes that were held beside each other
+
 TOLERANCES = {np.float64: (1e-10, 1e-12), np.float32: (2e-4, 2e-5)}
 
 
@@ -39,6 +41,7 @@ def compare_modules(
     nested; None among them is skipped. ``keywords`` go to both calls as they are.
     """
     rtol, atol = TOLERANCES[dtype]
+    compared.update(type(module).__name__ for module in theirs.modules())
     ours.to(dtype).train(train)
     theirs.to(torch.float64 if dtype is np.float64 else torch.float32).train(train)
     state = {name: torch.tensor(value.numpy()) for name, value in ours.state_dict().items()}

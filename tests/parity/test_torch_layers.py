@@ -12,7 +12,7 @@ import pytest
 
 import nn
 from autograd import Tensor, manual_seed
-from tests.parity.modules import compare_modules, torch
+from tests.parity.modules import compare_modules, compared, torch
 
 RNG = np.random.default_rng(0)
 
@@ -95,6 +95,7 @@ def test_max_norm_scales_the_rows_that_are_used():
 def test_dropout_has_the_distribution_of_pytorchs(name, p):
     manual_seed(0)
     torch.manual_seed(0)
+    compared.add(name)
     shape = (40, 30, *{"1d": (20,), "2d": (5, 4), "3d": (5, 2, 2)}.get(name[-2:], (20,)))
     ours, theirs = getattr(nn, name)(p), getattr(torch.nn, name)(p)
     y, z = ours(np.ones(shape)), theirs(torch.ones(shape, dtype=torch.float64)).numpy()
@@ -105,3 +106,17 @@ def test_dropout_has_the_distribution_of_pytorchs(name, p):
     spread = 5 * np.sqrt(0.25 * y.size * whole)
     assert abs(counts[0] - theirs_counts[0]) <= (spread if len(values) > 1 else 0)
     assert ours.eval()(np.ones(shape)).min() == 1
+
+
+def test_containers_name_their_parameters_alike():
+    def build(library, wrap):
+        model = library.Module()
+        model.list = library.ParameterList([library.Parameter(wrap(np.ones(2))), library.Parameter(wrap(np.ones(3)))])
+        model.dict = library.ParameterDict({"b": library.Parameter(wrap(np.ones(1))), "a": library.Linear(2, 1).bias})
+        model.stack = library.ModuleList([library.Linear(2, 2), library.ModuleDict({"z": library.Linear(2, 1)})])
+        return model
+
+    ours, theirs = build(nn, np.asarray), build(torch.nn, torch.tensor)
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    compared.update(("ParameterList", "ParameterDict", "ModuleList", "ModuleDict"))

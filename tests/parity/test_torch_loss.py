@@ -13,7 +13,7 @@ import pytest
 import nn.loss as losses
 from autograd import Tensor
 from nn.activation import log_softmax
-from tests.parity.modules import TOLERANCES, compare_modules, torch
+from tests.parity.modules import TOLERANCES, compare_modules, compared, torch
 
 RNG = np.random.default_rng(0)
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
@@ -58,6 +58,19 @@ CASES: list[Row] = [
     ("BCEWithLogitsLoss", {"weight": p(5, 1)}, [x(5, 4), bits(5, 4)]),
     ("BCEWithLogitsLoss", {"pos_weight": 3 * p(4)}, [x(5, 4), p(5, 4)]),
     ("BCEWithLogitsLoss", {"weight": p(4), "pos_weight": 3 * p(4)}, [x(2, 5, 4), p(2, 5, 4)]),
+    ("CrossEntropyLoss", {}, [5 * x(6, 4), classes(4, 6)]),
+    ("CrossEntropyLoss", {}, [x(4), np.asarray(2)]),
+    ("CrossEntropyLoss", {}, [x(3, 4, 2, 5), classes(4, 3, 2, 5)]),
+    ("CrossEntropyLoss", {"weight": p(4), "ignore_index": 1}, [x(6, 4), classes(4, 6)]),
+    ("CrossEntropyLoss", {"label_smoothing": 0.2}, [x(6, 4), classes(4, 6)]),
+    (
+        "CrossEntropyLoss",
+        {"weight": p(4), "ignore_index": 2, "label_smoothing": 0.3},
+        [x(3, 4, 5), classes(4, 3, 5)],
+    ),
+    ("CrossEntropyLoss", {}, [x(6, 4), p(6, 4)]),
+    ("CrossEntropyLoss", {}, [x(4), p(4)]),
+    ("CrossEntropyLoss", {"weight": p(4), "label_smoothing": 0.3}, [x(3, 4, 5), p(3, 4, 5)]),
     *[("KLDivLoss", {"log_target": True}, [x(*s), x(*s)]) for s in SHAPES],
     ("KLDivLoss", {}, [x(5, 4), p(5, 4)]),
     *[("GaussianNLLLoss", {}, [x(5, 4), x(5, 4), v]) for v in (p(5, 4), p(5), p(5, 1), p(1, 4))],
@@ -155,6 +168,7 @@ def test_ctc(case, reduction, dtype):
     ours, theirs = Tensor(logits, requires_grad=True), torch.tensor(logits, requires_grad=True)
     mine = losses.CTCLoss(reduction=reduction, **options)
     other = torch.nn.CTCLoss(reduction=reduction, **options)
+    compared.add("CTCLoss")
     y = mine(log_softmax(ours, -1), targets, np.array(input_lengths), np.array(target_lengths))
     z = other(theirs.log_softmax(-1), torch.tensor(targets), torch.tensor(input_lengths), torch.tensor(target_lengths))
     assert y.dtype == dtype
