@@ -8,6 +8,7 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "has the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
+from optim import lr_scheduler
 from optim.adagrad import Adadelta, Adagrad, RMSprop
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.optimizer import Optimizer
@@ -16,4 +17,5 @@ from optim.sign import Lion, Rprop
 
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
+    "lr_scheduler",
 ]  # fmt: skip
