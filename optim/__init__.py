@@ -11,11 +11,12 @@ if getattr(_autograd, "__title__", None) != "chainrule":
 from optim import lr_scheduler
 from optim.adagrad import Adadelta, Adagrad, RMSprop
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from optim.layerwise import LAMB, Adafactor, Muon
 from optim.optimizer import Optimizer
 from optim.sgd import SGD
 from optim.sign import Lion, Rprop
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
-    "lr_scheduler",
+    "LAMB", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "Optimizer",
+    "RAdam", "RMSprop", "Rprop", "lr_scheduler",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Bundle", "bundles", "working_dtype"]
+__all__ = ["Bundle", "Single", "bundles", "working_dtype"]
 
 BLOCK = 32768  # elements; several vectors of this length fit into a second-level cache
 
@@ -92,6 +92,38 @@ class Bundle:
         for start in range(0, w.size, BLOCK):
             block = slice(start, start + BLOCK)
             rule(w[block], g[block], {name: vector[block] for name, vector in self._vectors.items()}, self._step)
+
+
+class Single:
+    """A parameter updated as a whole, in its own shape, for rules that look at it as a vector or a matrix.
+
+    ``fresh`` holds the arrays that its state starts from.
+    """
+
+    __slots__ = ("_arrays", "_param", "_state", "_step")
+
+    def __init__(self, param: Any, state: dict[str, Any], fresh: dict[str, Any]) -> None:
+        self._param = param
+        self._state = state
+        self._step = state.get("step", 0)
+        for name, array in fresh.items():
+            state.setdefault(name, array)
+        self._arrays = {name: state[name] for name in fresh}
+
+    def is_current(self) -> bool:
+        """Whether the state still holds what this object put there."""
+        state = self._state
+        return state.get("step", 0) == self._step and all(state.get(n) is a for n, a in self._arrays.items())
+
+    def update(self, rule: Rule) -> None:
+        """Apply ``rule(w, g, state, step)``, which changes ``w`` and the arrays of ``state``."""
+        self._step += 1
+        self._state["step"] = self._step
+        data, gradient = self._param._data, self._param.grad._data
+        work = data.astype(working_dtype(data.dtype), copy=False)
+        rule(work, gradient.astype(work.dtype, copy=False), self._arrays, self._step)
+        if work is not data:
+            data[...] = work
 
 
 def _pieces(vector: Any, params: Sequence[Any]) -> list[Any]:

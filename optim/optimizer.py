@@ -15,7 +15,7 @@ import numpy as np
 from autograd import Tensor, enable_grad
 from autograd.dispatch import bare
 from autograd.memory import touch
-from optim.bundle import Bundle, bundles, working_dtype
+from optim.bundle import Single, bundles, working_dtype
 
 __all__ = ["Optimizer", "check_betas", "check_fraction", "check_not_negative", "prepared"]
 
@@ -45,6 +45,7 @@ class Optimizer:
     keep their state in it.
     """
 
+    whole = False  # whether ``update`` sees each parameter by itself, in its shape, rather than pieces of vectors
     derived_state: tuple[str, ...] = ()  # entries of PyTorch's states that follow from the number of steps
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
@@ -53,7 +54,7 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self._plans: dict[int, tuple[list[Any], tuple[str, ...], list[Bundle]]] = {}
+        self._plans: dict[int, tuple[list[Any], tuple[str, ...], list[Any]]] = {}
         entries = _ordered(params)
         if not entries:
             raise ValueError("the optimizer got no parameters; was the iterator used up before?")
@@ -69,10 +70,15 @@ class Optimizer:
         """Names of the arrays kept for every parameter; they start at zero."""
         return ()
 
+    def fresh_state(self, p: Tensor, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays that the state of a parameter starts from, where an update sees it as a ``whole``."""
+        return {name: np.zeros(p.shape, working_dtype(p.dtype)) for name in self.state_names(options)}
+
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         """Change the weights ``w`` and the arrays of ``state`` in place, given the gradient ``g`` to leave alone.
 
-        All are real vectors of one length, a piece of one parameter or several; ``step`` counts from 1.
+        All are real vectors of one length, a piece of one parameter or several, or where the class says ``whole``
+        of the parameter's shape; ``step`` counts from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
@@ -103,16 +109,22 @@ class Optimizer:
             if p.grad is not None:
                 p.grad = None if set_to_none else np.zeros(p.shape, p.dtype)
 
-    def _plan(self, index: int, group: dict[str, Any]) -> list[Bundle]:
+    def _plan(self, index: int, group: dict[str, Any]) -> list[Any]:
         """Bundles of the group's parameters that have gradients: the last step's if nothing is different."""
         active = [p for p in group["params"] if p.grad is not None]
         arrays = [p._data for p in active]
         names = self.state_names(group)
+        plan: list[Any]
         known_arrays, known_names, plan = self._plans.get(index, (None, None, []))
         if not _same(arrays, known_arrays) or names != known_names or not all(b.is_current() for b in plan):
             for p in active:
                 _check_updatable(p)
-            plan = list(bundles(active, [self.state[p] for p in active], names))
+            states = [self.state[p] for p in active]
+            if self.whole:
+                pairs = zip(active, states, strict=True)
+                plan = [Single(p, state, self.fresh_state(p, group)) for p, state in pairs]
+            else:
+                plan = list(bundles(active, states, names))
             self._plans[index] = arrays, names, plan
         return plan
 
@@ -166,7 +178,7 @@ class Optimizer:
         numbers = chain.from_iterable(group["params"] for group in groups)
         params = chain.from_iterable(group["params"] for group in self.param_groups)
         states = [self._without_derived(state_dict["state"].get(i, {})) for i in numbers]
-        loaded = {p: _entries(state, p) for state, p in zip(states, params, strict=True)}
+        loaded = {p: self._entries(state, p) for state, p in zip(states, params, strict=True)}
         for group in groups:
             self.check(group)
         self.state = defaultdict(dict, {p: state for p, state in loaded.items() if state})
@@ -175,6 +187,22 @@ class Optimizer:
 
     def _without_derived(self, state: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in state.items() if name not in self.derived_state}
+
+    def state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        """The shape of an entry of a parameter's state."""
+        return p.shape
+
+    def _entries(self, state: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
+        """A loaded state of one parameter: the number of steps as an int, everything else as copied arrays."""
+        loaded: dict[str, Any] = {"step": int(bare(state.get("step", 1)))} if state else {}
+        for name, value in state.items():
+            if name == "step" or value is None:
+                continue
+            array = np.asarray(bare(value)).astype(working_dtype(p.dtype))
+            if array.shape != self.state_shape(name, p):
+                raise ValueError(f"state '{name}' has shape {array.shape}; its parameter has {p.shape}")
+            loaded[name] = array
+        return loaded
 
     def __repr__(self) -> str:
         lines = []
@@ -261,16 +289,3 @@ def _named(params: Any) -> dict[str, Any]:
     if entries and all(isinstance(entry, tuple) for entry in entries):
         return {"params": [p for _, p in entries], "param_names": [name for name, _ in entries]}
     return {"params": entries}
-
-
-def _entries(state: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
-    """A loaded state of one parameter: the number of steps as an int, everything else as copied arrays."""
-    loaded: dict[str, Any] = {"step": int(bare(state.get("step", 1)))} if state else {}
-    for name, value in state.items():
-        if name == "step" or value is None:
-            continue
-        array = np.asarray(bare(value)).astype(working_dtype(p.dtype))
-        if array.shape != p.shape:
-            raise ValueError(f"state '{name}' has shape {array.shape}; its parameter has {p.shape}")
-        loaded[name] = array
-    return loaded

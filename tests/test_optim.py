@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import Tensor, manual_seed
-from optim import SGD, Adam, Optimizer
+from optim import LAMB, SGD, Adafactor, Adam, Lion, Muon, Optimizer, Rprop
 from optim.bundle import BLOCK
 
 
@@ -364,3 +364,71 @@ def test_training_separates_exclusive_or():
         nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
     assert np.argmax(model(x).numpy(), axis=1).tolist() == y.tolist()
+
+
+# ---------------------------------------------------------------------- those without a peer in double precision
+
+
+def test_lion_steps_by_signs():
+    p = leaf([1.0, 2.0])
+    path = run(Lion([p], lr=0.1, betas=(0.8, 0.9), weight_decay=0.2), p, GRADIENTS)
+    w, m = np.array([1.0, 2.0]), np.zeros(2)
+    for g, reached in zip(GRADIENTS, path, strict=True):
+        w = w * (1 - 0.1 * 0.2) - 0.1 * np.sign(0.8 * m + 0.2 * g)
+        m = 0.9 * m + 0.1 * g
+        np.testing.assert_allclose(reached, w, rtol=1e-14)
+
+
+def test_lamb_steps_as_far_as_the_parameter_is_long():
+    p = leaf([3.0, -4.0])
+    path = run(LAMB([p], lr=0.01, weight_decay=0.1), p, GRADIENTS)
+    w, m, v = np.array([3.0, -4.0]), np.zeros(2), np.zeros(2)
+    for t, (g, reached) in enumerate(zip(GRADIENTS, path, strict=True), 1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        r = m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-6) + 0.1 * w
+        before = w
+        w = w - 0.01 * np.linalg.norm(w) / np.linalg.norm(r) * r
+        np.testing.assert_allclose(reached, w, rtol=1e-12)
+        assert np.linalg.norm(w - before) == pytest.approx(0.01 * np.linalg.norm(before))
+    zero = leaf([0.0, 0.0])
+    run(LAMB([zero]), zero, GRADIENTS[:1])
+    assert zero.numpy().any()
+
+
+def test_muon_makes_steps_orthogonal():
+    rng = np.random.default_rng(0)
+    for shape in ((4, 6), (6, 4), (5, 5)):
+        start = rng.normal(size=shape)
+        p = leaf(start)
+        p.grad = rng.normal(size=shape)
+        Muon([p], lr=1.0, weight_decay=0.0).step()
+        scale = np.sqrt(max(1, shape[0] / shape[1]))
+        values = np.linalg.svd((start - p.numpy()) / scale, compute_uv=False)
+        assert values.min() > 0.5
+        assert values.max() < 1.3
+    with pytest.raises(ValueError, match=r"takes real matrices; got a parameter of shape \(3,\)"):
+        Muon([leaf(np.ones(3))])
+
+
+@pytest.mark.parametrize("kind", [LAMB, Adafactor, Rprop, Lion])
+def test_states_go_on(kind):
+    rng = np.random.default_rng(0)
+    gradients = [rng.normal(size=(3, 4)) for _ in range(6)]
+    p = leaf(np.ones((3, 4)))
+    whole = run(kind([p]), p, gradients)
+    q = leaf(np.ones((3, 4)))
+    first = kind([q])
+    run(first, q, gradients[:3])
+    second = kind([q])
+    second.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))
+    np.testing.assert_array_equal(run(second, q, gradients[3:])[-1], whole[-1])
+
+
+@pytest.mark.parametrize("kind", [LAMB, Adafactor, Muon])
+def test_half_precision_is_updated_in_single(kind):
+    p = leaf(np.ones((2, 3)), np.float16)
+    p.grad = np.full((2, 3), 1e-3, np.float16)
+    optimizer = kind([p], lr=0.01)
+    optimizer.step()
+    assert p.dtype == np.float16
+    assert all(a.dtype == np.float32 for a in optimizer.state[p].values() if isinstance(a, np.ndarray))
