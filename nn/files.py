@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -57,11 +58,17 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
 
     Raises FileNotFoundError, ValueError for a file of another format, and ImportError without safetensors.
     """
+    return load_with_metadata(path)[0]
+
+
+def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The named tensors of a safetensors file, and the strings in its header; raises as :func:`load` does."""
     library = _safetensors()
     with open(path, "rb") as file:
         content = file.read()
     try:
         arrays = library.load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     except Exception as error:
         raise ValueError(f"{os.fspath(path)} is no safetensors file: {error}") from error
-    return {name: Tensor(array) for name, array in arrays.items()}
+    return {name: Tensor(array) for name, array in arrays.items()}, header.get("__metadata__", {})

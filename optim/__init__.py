@@ -8,15 +8,20 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "has the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
-from optim import lr_scheduler
+from optim import lr_scheduler, swa_utils
 from optim.adagrad import Adadelta, Adagrad, RMSprop
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from optim.checkpoint import load_checkpoint, save_checkpoint
+from optim.evolution import EvolutionStrategy
 from optim.layerwise import LAMB, Adafactor, Muon
+from optim.lbfgs import LBFGS
 from optim.optimizer import Optimizer
 from optim.sgd import SGD
 from optim.sign import Lion, Rprop
+from optim.swa_utils import Lookahead
 
 __all__ = [
-    "LAMB", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "lr_scheduler",
+    "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "EvolutionStrategy", "Lion",
+    "Lookahead", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "load_checkpoint", "lr_scheduler",
+    "save_checkpoint", "swa_utils",
 ]  # fmt: skip

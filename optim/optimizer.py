@@ -15,6 +15,7 @@ import numpy as np
 from autograd import Tensor, enable_grad
 from autograd.dispatch import bare
 from autograd.memory import touch
+from nn.hooks import Handle, Hooks
 from optim.bundle import Single, bundles, working_dtype
 
 __all__ = ["Optimizer", "check_betas", "check_fraction", "check_not_negative", "prepared"]
@@ -54,6 +55,8 @@ class Optimizer:
         self.defaults = dict(defaults)
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self._before_step: dict[int, Any] = {}
+        self._after_step: dict[int, Any] = {}
         self._plans: dict[int, tuple[list[Any], tuple[str, ...], list[Any]]] = {}
         entries = _ordered(params)
         if not entries:
@@ -91,6 +94,8 @@ class Optimizer:
         Raises ValueError, before anything is changed, for a parameter whose memory is read-only and for a
         gradient that does not fit its parameter.
         """
+        for hook in list(self._before_step.values()):
+            hook(self)
         loss = None
         if closure is not None:
             with enable_grad():
@@ -101,7 +106,17 @@ class Optimizer:
                 bundle.update(partial(self.update, options=group))
         changed = [p._data for group in self.param_groups for p in group["params"] if p.grad is not None]
         touch(*changed, operation=f"{type(self).__name__}.step")
+        for hook in list(self._after_step.values()):
+            hook(self)
         return loss
+
+    def register_step_pre_hook(self, hook: Callable[[Optimizer], Any]) -> Handle:
+        """Call ``hook(optimizer)`` before every step; the handle's ``remove()`` ends that."""
+        return Hooks.add(self._before_step, hook, prepend=False)
+
+    def register_step_post_hook(self, hook: Callable[[Optimizer], Any]) -> Handle:
+        """Call ``hook(optimizer)`` after every step; the handle's ``remove()`` ends that."""
+        return Hooks.add(self._after_step, hook, prepend=False)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients, or replace them by zeros."""

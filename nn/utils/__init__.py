@@ -2,6 +2,7 @@
 
 from nn.utils import parametrizations, parametrize, rnn
 from nn.utils.parameters import (
+    check_finite_gradients,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
@@ -12,6 +13,6 @@ from nn.utils.parameters import (
 )
 
 __all__ = [
-    "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "functional_call", "get_total_norm",
-    "parameters_to_vector", "parametrizations", "parametrize", "rnn", "vector_to_parameters",
+    "check_finite_gradients", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "functional_call",
+    "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize", "rnn", "vector_to_parameters",
 ]  # fmt: skip

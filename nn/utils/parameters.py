@@ -13,6 +13,7 @@ from autograd.dispatch import bare
 from autograd.memory import touch
 
 __all__ = [
+    "check_finite_gradients",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
@@ -100,6 +101,24 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     for array in arrays:
         np.clip(array, -clip_value, clip_value, out=array)
     touch(*arrays, operation="clip_grad_value_")
+
+
+def check_finite_gradients(named_parameters: Any) -> None:
+    """Raise FloatingPointError naming the first parameter whose gradient has a NaN or an infinity, and where.
+
+    Takes a module, or pairs (name, parameter) such as ``model.named_parameters()`` gives.
+    """
+    pairs = named_parameters.named_parameters() if hasattr(named_parameters, "named_parameters") else named_parameters
+    for name, p in pairs:
+        if p.grad is None:
+            continue
+        wrong = ~np.isfinite(p.grad.numpy())
+        if wrong.any():
+            first = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise FloatingPointError(
+                f"the gradient of '{name}' is not finite: {int(wrong.sum())} of {wrong.size} entries, the first at "
+                f"{list(first)}, {p.grad.numpy()[first]}"
+            )
 
 
 # ---------------------------------------------------------------------- one vector

@@ -129,3 +129,42 @@ def test_a_state_of_theirs_is_gone_on_with(name):
     a = getattr(optim, name)(ours.parameters(), **options)
     a.load_state_dict(copy.deepcopy(b.state_dict()))
     train(ours, theirs, a, b, 1e-10, 1e-12, steps=5)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"line_search_fn": "strong_wolfe"}, {"history_size": 3, "lr": 0.5, "max_iter": 7}], ids=str
+)
+@pytest.mark.parametrize("problem", ["rosenbrock", "network"])
+def test_lbfgs_takes_the_same_steps(problem, options):
+    if problem == "rosenbrock":
+        options = {"line_search_fn": "strong_wolfe", **options}
+        a, b = Tensor(np.array([-1.2, 1.0]), requires_grad=True), torch.tensor([-1.2, 1.0], requires_grad=True)
+        ours, theirs = [a], [b]
+        f = lambda x: 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+        losses = (lambda: f(a), lambda: f(b))
+    else:
+        mine, other = models()
+        ours, theirs = list(mine.parameters()), list(other.parameters())
+        rng = np.random.default_rng(0)
+        x, target = rng.normal(size=(32, 4)), rng.integers(0, 3, 32)
+        losses = (
+            lambda: cross_entropy(mine(Tensor(x)), target),
+            lambda: torch.nn.functional.cross_entropy(other(torch.tensor(x)), torch.tensor(target)),
+        )
+    one, two = optim.LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
+
+    def closure(optimizer, loss):
+        def call():
+            optimizer.zero_grad()
+            value = loss()
+            value.backward()
+            return value
+
+        return call
+
+    for step in range(5):
+        value = one.step(closure(one, losses[0]))
+        other_value = two.step(closure(two, losses[1]))
+        np.testing.assert_allclose(value.item(), other_value.item(), rtol=1e-6, atol=1e-12, err_msg=f"step {step}")
+        for p, q in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-6, atol=1e-8, err_msg=f"step {step}")
