@@ -13,7 +13,7 @@ import numpy as np
 
 __all__ = ["Bundle", "Single", "bundles", "working_dtype"]
 
-BLOCK = 32768  # elements; several vectors of this length fit into a second-level cache
+BLOCK = 65536  # elements; several vectors of this length fit into a second-level cache
 
 Rule = Callable[[Any, Any, dict[str, Any], int], None]
 
