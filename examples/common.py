@@ -29,12 +29,16 @@ import matplotlib.pyplot as plt
 History = dict[str, list[float]]
 
 
-def options_parser(description: str, folder: str, epochs: int, batch_size: int, lr: float) -> argparse.ArgumentParser:
-    """The options that every example has, with these defaults."""
+def options_parser(
+    description: str, folder: str, epochs: int, batch_size: int, lr: float | None = None
+) -> argparse.ArgumentParser:
+    """The options that the examples have, with these defaults; no learning rate where there is none for all."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--epochs", type=int, default=epochs, help="passes over the training data")
     parser.add_argument("--batch-size", type=int, default=batch_size, help="samples per step")
-    parser.add_argument("--lr", type=float, default=lr, help="learning rate at the start; it falls to 0 along a cosine")
+    if lr is not None:
+        text = "learning rate at the start; it falls to 0 along a cosine"
+        parser.add_argument("--lr", type=float, default=lr, help=text)
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the order of the samples")
     parser.add_argument("--out", type=Path, default=Path(folder), help="folder for the model and the pictures")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

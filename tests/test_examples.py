@@ -108,3 +108,11 @@ def test_characters_are_learned_and_written(tmp_path, model):
     assert float(line.split()[0]) < 1.1 * float(line.split()[-1])
     assert len((tmp_path / "sample.txt").read_text(encoding="utf-8")) == 32
     assert nn.load(tmp_path / "model.safetensors")
+
+
+def test_all_optimisers_in_one_picture(tmp_path):
+    result = run("optimizers.py", "--epochs", "2", "--steps", "50", "--out", str(tmp_path), "--quiet")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert sum(line.endswith("%") for line in result.stdout.splitlines()) == 14
+    assert (tmp_path / "optimizers.png").stat().st_size > 50_000
