@@ -30,7 +30,7 @@ OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], dict[str, Any] | None]] = {
     "SGD": (optim.SGD, {"lr": 1e-3}, {"lr": 0.1}),
     "momentum": (optim.SGD, {"lr": 5e-4, "momentum": 0.9}, {"lr": 0.02, "momentum": 0.9}),
     "Adagrad": (optim.Adagrad, {"lr": 0.5}, {"lr": 0.02}),
-    "Adadelta": (optim.Adadelta, {"lr": 20.0}, {"lr": 1.0}),
+    "Adadelta": (optim.Adadelta, {"lr": 5.0}, {"lr": 1.0}),
     "RMSprop": (optim.RMSprop, {"lr": 5e-3}, {"lr": 1e-3}),
     "Rprop": (optim.Rprop, {"lr": 1e-2}, None),
     "Adam": (optim.Adam, {"lr": 0.05}, {"lr": 2e-3}),
