@@ -272,3 +272,13 @@ def test_refused(case):
     with pytest.raises(error) as caught:
         call()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", [losses.mse_loss, losses.l1_loss, losses.huber_loss, losses.half_mse_loss])
+def test_the_mean_of_no_losses_is_nan(loss):
+    x = Tensor(np.zeros((0, 3), np.float32), requires_grad=True)
+    y = loss(x, np.zeros((0, 3), np.float32))
+    y.backward()
+    assert np.isnan(y.item())
+    assert y.dtype == np.float32
+    assert x.grad.shape == (0, 3)

@@ -23,9 +23,9 @@ def check_reduction(reduction: str) -> None:
 
 
 def reduced(losses: Any, reduction: str) -> Any:
-    """The mean or the sum of the losses, or ("none") the losses."""
+    """The mean or the sum of the losses, or ("none") the losses. The mean of none is NaN, without NumPy's warning."""
     if reduction == "mean":
-        return np.mean(losses)
+        return np.mean(losses) if np.size(losses) else np.sum(losses) * np.nan
     return np.sum(losses) if reduction == "sum" else losses
 
 
