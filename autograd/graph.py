@@ -102,6 +102,8 @@ RELEASED = Released()
 
 
 LARGE = 8192  # elements from which adding in place is cheaper than a fresh array
+SMALL = 1024  # elements up to which the terms of a sum are collected first
+FEW, MANY = 8, 256  # terms: from how many on one call adds them, and after how many at the latest
 
 
 class set_grad_enabled(ContextDecorator):
@@ -223,6 +225,16 @@ def run_hooks(node: Node, g: Any) -> Any:
     return g
 
 
+def collected(terms: list[Any]) -> Any:
+    """The sum of small arrays of one shape; many of them in one call."""
+    if len(terms) < FEW:
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
+    return np.add.reduce(np.array(terms), axis=0)
+
+
 def propagate(
     outputs: Iterable[tuple[Node, Any]],
     targets: frozenset[Node] | None = None,
@@ -262,6 +274,8 @@ def propagate(
             order = heappop(heap)
             node = pending.pop(order)
             g = cotangents.pop(order)
+            if type(g) is list:
+                g = collected(g)
         else:
             node, g = following, carried
             order = node.order
@@ -300,7 +314,15 @@ def propagate(
                 carried = carried + term
             elif key in cotangents:
                 total = cotangents[key]
-                if key in ours and type(total) is ndarray and total.size > LARGE:
+                if type(total) is list:
+                    total.append(term)
+                    if len(total) == MANY:
+                        cotangents[key] = [collected(total)]
+                elif type(total) is not ndarray or type(term) is not ndarray:
+                    cotangents[key] = total + term
+                elif total.size <= SMALL:
+                    cotangents[key] = [total, term]
+                elif key in ours and total.size > LARGE:
                     add(total, term, total)
                 else:
                     cotangents[key] = total + term

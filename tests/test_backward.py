@@ -418,3 +418,15 @@ def test_grad_modes_nest_decorate_and_stay_in_their_thread():
     with pytest.raises(ZeroDivisionError), no_grad():
         raise ZeroDivisionError
     assert autograd.is_grad_enabled()
+
+
+@pytest.mark.parametrize("size", [1, 3, 2000, 10_000])
+@pytest.mark.parametrize("uses", [2, 3, 7, 8, 9, 255, 256, 257, 700])
+def test_a_value_used_many_times_adds_up_all_its_terms(size, uses):
+    x = Tensor(np.linspace(1, 2, size), requires_grad=True)
+    weights = np.random.default_rng(0).integers(-9, 10, uses).astype(float)
+    total = x * 0.0
+    for w in weights:
+        total = total + x * w
+    total.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.full(size, weights.sum()))
