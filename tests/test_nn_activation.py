@@ -143,7 +143,22 @@ def test_refused(call, message):
         call()
 
 
+def test_large_half_precision_and_infinite_values():
+    x = np.array([5, 5.6, 6, 11, 20, 60000], np.float16)
+    np.testing.assert_allclose(F.mish(x), x, rtol=2e-3)
+    for form in ("none", "tanh"):
+        large = np.finfo(np.float64).max
+        assert F.gelu(np.array([-large]), form)[0] == 0
+        assert F.gelu(np.array([-3e38], np.float32), form)[0] == 0
+    assert list(F.gelu(np.array([np.inf, -np.inf], np.float32))) == [np.inf, 0]
+    assert np.isnan(F.threshold(np.array([np.nan]), 0.5, 7.0))[0]
+
+
 def test_softmax_needs_floats_and_an_axis():
+    with pytest.raises(TypeError, match="softmax needs the axis dim"):
+        nn.Softmax(None)(X)
+    with pytest.raises(np.exceptions.AxisError):
+        F.log_softmax(np.float64(1.0), 0)
     with pytest.raises(TypeError, match="convert the logits to floats"):
         F.softmax(np.arange(3), 0)
     with pytest.raises(np.exceptions.AxisError):

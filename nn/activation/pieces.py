@@ -123,11 +123,11 @@ hardswish = elementwise(
 
 
 def _threshold(input: Any, threshold: float, value: float) -> Any:
-    """``z`` where it exceeds the threshold, else ``value``."""
-    return np.where(input > threshold, input, value)
+    """``z`` where it exceeds the threshold, else ``value``; NaN stays."""
+    return np.where(input <= threshold, value, input)
 
 
-threshold = elementwise(_threshold, lambda input, threshold: bare(input) > threshold, name="threshold")
+threshold = elementwise(_threshold, lambda input, threshold: ~(bare(input) <= threshold), name="threshold")
 
 
 def _hardshrink(input: Any, lambd: float = 0.5) -> Any:

@@ -112,7 +112,8 @@ silu = elementwise(_silu, silu_slope, name="silu")
 
 def _mish(input: Any) -> Any:
     """``z tanh(log(1 + e^z))`` (Misra 2020)."""
-    e = np.exp(np.minimum(input, 20))
+    input = np.asarray(input)
+    e = np.exp(np.minimum(input, 5 if input.dtype == np.float16 else 20))  # from there on the ratio below is 1
     n = e * (e + 2)
     return input * (n / (n + 2))
 
@@ -135,8 +136,8 @@ _BLOCK = 16384  # entries that stay in the cache while many passes go over them
 
 def _times_tail(x: Any) -> Any:
     """``x Φ(−x)`` of a float32 vector of ``x ≥ 0``, which is overwritten; with ``Φ(−x) = ½ erfc(x/√2)``."""
-    z = np.minimum(x, 20)  # from there on it is 0
-    z *= sqrt(0.5)
+    x = np.minimum(x, 20, out=x)  # from there on it is 0
+    z = sqrt(0.5) * x
     t = 0.5 * z
     t += 1
     np.reciprocal(t, out=t)
@@ -194,13 +195,13 @@ _exact_gelu = elementwise(_gelu, _gelu_slope, name="gelu")
 
 
 def _tanh_argument(x: Any) -> Any:
-    """``√(2/π)(x + 0.044715 x³)`` of |x| ≤ 10: from there on tanh is 1."""
-    x = np.clip(x, -10, 10)
+    """``√(2/π)(x + 0.044715 x³)`` of |x| ≤ 22: from there on σ of its double is 0 or 1 in every dtype."""
+    x = np.clip(x, -22, 22)
     return sqrt(2 / pi) * (x + 0.044715 * x * x * x)
 
 
 def _tanh_gelu_slope(input: Any) -> Any:
-    x, s = np.clip(input, -10, 10), sigmoid(2 * _tanh_argument(input))
+    x, s = np.clip(input, -22, 22), sigmoid(2 * _tanh_argument(input))
     return s + 2 * x * (s - s * s) * (sqrt(2 / pi) * (1 + 3 * 0.044715 * x * x))
 
 

@@ -23,6 +23,10 @@ def shift(input: Any, dim: int) -> Any:
     """Logits less their maximum along ``dim``: exponentials of it cannot overflow."""
     if input.dtype.kind != "f":
         raise TypeError(f"softmax of dtype {input.dtype}; convert the logits to floats first")
+    if dim is None:
+        raise TypeError("softmax needs the axis dim; where it is None PyTorch takes axis 0 or 1 by the number of axes")
+    if not input.shape:
+        raise np.exceptions.AxisError(dim, 0)
     with np.errstate(over="ignore"):
         return input - np.maximum.reduce(input, axis=dim, keepdims=True, initial=-np.inf)
 
