@@ -21,10 +21,16 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """``‖x₁ − x₂ + ε‖_p`` along the last axis; the inputs broadcast. Raises ValueError unless ``p`` is above 0."""
+    """``‖x₁ − x₂ + ε‖_p`` along the last axis; the inputs broadcast; float16 is computed in float32.
+
+    Raises ValueError unless ``p`` is above 0.
+    """
     if not p > 0:
         raise ValueError(f"pairwise_distance() takes p above 0; got {p}")
-    size = np.abs(x1 - x2 + eps)
+    difference = x1 - x2
+    if difference.dtype == np.float16:
+        return pairwise_distance(difference.astype(np.float32), np.float32(0), p, eps, keepdim).astype(np.float16)
+    size = np.abs(difference + eps)
     if p == inf:
         return np.max(size, axis=-1, keepdims=keepdim)
     if p == 2:

@@ -218,3 +218,12 @@ def test_monte_carlo_dropout_estimates_mean_and_deviation():
     assert [m.training for m in model] == [True, True, False]
     with pytest.raises(ValueError, match="of a model with dropout"):
         nn.monte_carlo_dropout(nn.Linear(3, 1), x)
+
+
+@pytest.mark.parametrize("p", [2.0, 3.0, 4.0, np.inf])
+def test_norms_of_half_precision_do_not_overflow(p, rng):
+    x, y = (100 * rng.normal(size=(4, 6)).astype(np.float16) for _ in range(2))
+    for f in (lambda x, y: F.normalize(x, p), lambda x, y: F.pairwise_distance(x, y, p)):
+        found = f(x, y)
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found, f(x.astype(float), y.astype(float)), rtol=2e-3)

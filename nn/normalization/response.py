@@ -51,10 +51,15 @@ class LocalResponseNorm(Module):
 
 
 def normalize(input: Any, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Any:
-    """``x / max(‖x‖_p, ε)`` with the norm over ``dim``. Raises ValueError unless ``p`` is above 0."""
+    """``x / max(‖x‖_p, ε)`` with the norm over ``dim``; float16 is computed in float32.
+
+    Raises ValueError unless ``p`` is above 0.
+    """
     input = as_array(input)
     if not p > 0:
         raise ValueError(f"normalize() takes p above 0; got {p}")
+    if input.dtype == np.float16:
+        return normalize(input.astype(np.float32), p, dim, eps).astype(np.float16)
     if p == inf:
         norm = np.maximum(np.max(np.abs(input), axis=dim, keepdims=True), eps)
     else:  # the maximum comes before the root, which has no slope at 0
