@@ -17,7 +17,7 @@ if (_Path(__file__).parent / "tracer.py").exists():
     )
 
 from autograd import numpy
-from autograd.anomaly import detect_anomaly
+from autograd.anomaly import detect_anomaly, record_lines
 from autograd.critical import classify_critical_point
 from autograd.dispatch import Differentiable
 from autograd.draw import draw
@@ -58,6 +58,7 @@ __all__ = [
     "no_grad",
     "numpy",
     "primitive",
+    "record_lines",
     "registry",
     "set_grad_enabled",
     "value_and_grad",

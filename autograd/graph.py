@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from autograd.memory import changes, clock, stamp_of
 __all__ = [
     "Leaf",
     "Node",
+    "Scope",
     "enable_grad",
     "is_grad_enabled",
     "make_node",
@@ -40,9 +41,10 @@ class Node:
 
     ``parents`` has a node, or None where no gradient is wanted, for each differentiable argument;
     ``saved`` is what the primitive's rules asked for; ``shape`` and ``dtype`` are the output's.
+    ``scope`` and ``place`` are for those who look at graphs, and unset where nothing is known.
     """
 
-    __slots__ = ("dtype", "hooks", "order", "parents", "primitive", "saved", "shape")
+    __slots__ = ("dtype", "hooks", "order", "parents", "place", "primitive", "saved", "scope", "shape")
 
     order: int
     primitive: Any
@@ -51,9 +53,30 @@ class Node:
     shape: tuple[int, ...]
     dtype: Any
     hooks: dict[int, Callable[[Any], Any]] | None
+    scope: Scope
+    place: str
 
     def __repr__(self) -> str:
         return f"<{self.primitive.name} {self.shape} {self.dtype}>"
+
+
+class Scope(NamedTuple):
+    """A call, such as that of a module, of which a node is an output.
+
+    Every node behind it whose creation number lies between ``ended`` and ``began`` was recorded in the call.
+    ``within`` is the scope of a call inside this one with the same output, such as that of a network's last layer.
+    """
+
+    owner: Any
+    began: int
+    ended: int
+    within: Scope | None
+
+    @staticmethod
+    def mark(node: Node | None, owner: Any, began: int) -> None:
+        """Note that ``node`` is an output of a call of ``owner`` that began at clock time ``began``, and ends now."""
+        if node is not None and node.order < began:
+            node.scope = Scope(owner, began, next(clock), getattr(node, "scope", None))
 
 
 def make_node(primitive: Any, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> Node:

@@ -9,6 +9,9 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.dispatch import bare
+from autograd.graph import Scope
+from autograd.memory import clock
+from autograd.tree import flatten
 from nn.hooks import Handle, Hooks
 from nn.parameter import Parameter
 
@@ -43,9 +46,16 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._hooks.call(self, args, kwargs)
+        began = next(clock)
+        hooks = self._hooks
+        output = self.forward(*args, **kwargs) if hooks is None else hooks.call(self, args, kwargs)
+        if isinstance(output, Tensor):
+            Scope.mark(output._node, self, began)
+        else:
+            for leaf in flatten(output)[0]:
+                if isinstance(leaf, Tensor):
+                    Scope.mark(leaf._node, self, began)
+        return output
 
     # ------------------------------------------------------------------ attributes
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import linecache
+
 import numpy as np
 import pytest
 
-from autograd import Tensor, detect_anomaly, no_grad
+from autograd import Tensor, detect_anomaly, no_grad, record_lines
 
 
 def test_recorded_updates_have_the_right_gradient():
@@ -211,3 +213,12 @@ def test_anomaly_mode_lets_right_programs_pass():
         y.backward(create_graph=True)
         assert x.grad is not None
     assert np.allclose(x.grad.numpy(), 2 * x.numpy() * np.exp(x.numpy() ** 2))
+
+
+def test_lines_of_code_are_remembered_where_they_are_wanted():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with record_lines():
+        y = np.exp(x)
+    file, line = y._node.place.rsplit(":", 1)
+    assert linecache.getline(file, int(line)).strip() == "y = np.exp(x)"
+    assert not hasattr(np.exp(x)._node, "place")

@@ -125,3 +125,21 @@ def test_a_module_that_is_not_called_by_itself_calls_no_hook():
     layer = nn.Linear(3, 2).double()
     layer.register_forward_hook(lambda *a: pytest.fail("called"))
     layer.forward(X)
+
+
+def test_a_graph_knows_the_calls_of_modules_that_recorded_it():
+    model = small()
+    hidden = model[1](model[0](X))
+    out = model[2](hidden)
+    whole = model(X)
+    for module, y in ((model[1], hidden), (model[2], out)):
+        scope = y._node.scope
+        assert scope.owner is module
+        assert scope.within is None
+        assert scope.ended < y._node.order < scope.began
+    outer = whole._node.scope
+    assert [outer.owner, outer.within.owner] == [model, model[2]]
+    assert outer.ended < outer.within.ended < whole._node.order < outer.within.began < outer.began
+    assert not hasattr(nn.Identity()(whole * 1)._node, "scope")  # the caller recorded it, not the module
+    states = nn.LSTM(3, 4).double()(X[None])
+    assert {y._node.scope.began for y in (states[0], *states[1])} == {states[0]._node.scope.began}
