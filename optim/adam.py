@@ -27,11 +27,12 @@ class _Moments(Optimizer):
         """m and v, updated in place, and a vector to work in."""
         beta1, beta2 = map(float, options["betas"])
         m, v = state["exp_avg"], state["exp_avg_sq"]
+        scratch = (1 - beta1) * g
         m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        scratch = np.square(g)
+        m += scratch
+        np.square(g, out=scratch)
         scratch *= 1 - beta2
+        v *= beta2
         v += scratch
         return m, v, scratch
 
@@ -101,11 +102,11 @@ class Adam(_Moments):
         m, v, scratch = self.moments(prepared(w, g, options), state, options)
         if options["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+        correction = sqrt(1 - beta2**step)
         np.sqrt(v, out=scratch)
-        scratch *= 1 / sqrt(1 - beta2**step)
-        scratch += float(options["eps"])
+        scratch += correction * float(options["eps"])
         np.divide(m, scratch, out=scratch)
-        scratch *= float(options["lr"]) / (1 - beta1**step)
+        scratch *= correction * float(options["lr"]) / (1 - beta1**step)
         w -= scratch
 
 

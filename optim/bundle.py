@@ -1,7 +1,7 @@
 """Parameters updated as one vector: a step costs a few NumPy calls for the whole model.
 
-Small parameters are laid end to end and updated together; a large one is updated where it lies. Either
-way the rule sees blocks that stay in the processor's cache while its several passes go over them.
+Small parameters are laid end to end and updated together; a large one is updated where it lies, in blocks
+that stay in the processor's cache while the several passes of a rule go over them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 __all__ = ["Bundle", "Single", "bundles", "working_dtype"]
 
-BLOCK = 65536  # elements; several vectors of this length fit into a second-level cache
+LARGE = 65536  # elements from which a parameter is updated by itself
+BLOCK = 4 * LARGE  # elements of a large parameter that a rule sees at a time
 
 Rule = Callable[[Any, Any, dict[str, Any], int], None]
 
@@ -29,12 +30,25 @@ def bundles(params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequ
     for i, (param, state) in enumerate(zip(params, states, strict=True)):
         kinds.setdefault((param.dtype, state.get("step", 0)), []).append(i)
     for indices in kinds.values():
-        members: list[int] = []
-        for i in indices:
-            members.append(i)
-            if sum(params[j].size for j in members) >= BLOCK or i == indices[-1]:
-                yield Bundle([params[j] for j in members], [states[j] for j in members], names)
-                members = []
+        for members in _divided(indices, [params[i].size for i in indices]):
+            yield Bundle([params[i] for i in members], [states[i] for i in members], names)
+
+
+def _divided(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Large ones alone, the others in groups that stay below a large one's size."""
+    group: list[int] = []
+    total = 0
+    for i, size in zip(indices, sizes, strict=True):
+        if size >= LARGE:
+            yield [i]
+            continue
+        if total + size >= LARGE:
+            yield group
+            group, total = [], 0
+        group.append(i)
+        total += size
+    if group:
+        yield group
 
 
 class Bundle:

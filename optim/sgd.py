@@ -84,6 +84,7 @@ class SGD(Optimizer):
         if momentum:
             v = state["momentum_buffer"]
             v *= momentum
-            v += g if step == 1 else (1 - float(options["dampening"])) * g
+            dampening = float(options["dampening"]) if step > 1 else 0.0
+            v += (1 - dampening) * g if dampening else g
             g = g + momentum * v if options["nesterov"] else v
         w -= lr * g
