@@ -26,6 +26,7 @@ from autograd.elementwise import elementwise
 from autograd.function import Function
 from autograd.gradcheck import GradcheckError, GradcheckResult, gradcheck, gradgradcheck
 from autograd.graph import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from autograd.precision import autocast, is_autocast_enabled
 from autograd.primitive import linear, primitive, registry
 from autograd.random import default_generator, manual_seed
 from autograd.tensor import Tensor, backward
@@ -38,6 +39,7 @@ __all__ = [
     "GradcheckError",
     "GradcheckResult",
     "Tensor",
+    "autocast",
     "backward",
     "classify_critical_point",
     "default_generator",
@@ -50,6 +52,7 @@ __all__ = [
     "gradgradcheck",
     "hessian",
     "hvp",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "jacobian",
     "jvp",

@@ -38,9 +38,10 @@ from typing import Any
 import numpy as np
 
 from autograd.dispatch import Differentiable
-from autograd.graph import Node, recording
+from autograd.graph import Node, autocasting, recording
 from autograd.memory import clock
 from autograd.operands import PLAIN, describe
+from autograd.precision import widened
 from autograd.tensor import Tensor
 
 __all__ = ["write_call", "write_pullback"]
@@ -56,7 +57,7 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
     options = [n for n in names if n not in slots]
     arguments = ", ".join(names)
     none = " and ".join(f"_to_{x} is None" for x in slots)
-    lines = [f"def call({_signature(declared)}):", "    _tensors = False"]
+    lines = [f"def call({_signature(declared)}):", *_autocast(declared, slots), "    _tensors = False"]
     for x in slots:
         absent = f" or {x} is None" if declared.defaults[names.index(x)] is None else ""
         lines += [
@@ -77,7 +78,7 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
         f"    if not _tensors{unusual}:",
         f"        return _general({arguments})",
         "    try:",
-        f"        _out = _fun({values})",
+        f"        _out = {_function(declared, slots)}({values})",
         "    except _Exception as _error:",
         f"        _error.add_note(_describe(_name, ({operands},)))",
         "        raise",
@@ -122,10 +123,27 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
         "_Tensor": Tensor, "_Differentiable": Differentiable, "_PLAIN": PLAIN, "_Node": Node, "_type": type,
         "_recording": recording.get, "_tick": clock.__next__, "_new": object.__new__, "_ndarray": np.ndarray,
         "_float64": np.dtype(np.float64), "_getshape": np.shape, "_isinstance": isinstance, "_tuple": tuple,
-        "_Exception": Exception,
+        "_Exception": Exception, "_autocast": autocasting.get, "_half": np.dtype(np.float16),
+        "_evaluate": declared.evaluate,
         **{f"_default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},
     }  # fmt: skip
     return _made("call", lines, scope)
+
+
+def _autocast(declared: Any, slots: Sequence[str]) -> list[str]:
+    """Source that brings the arguments to the precision that the primitive asks for."""
+    if declared.autocast is None:
+        return []
+    casts = [f"        {x} = _casting.{declared.autocast}({x})" for x in slots]
+    return ["    if (_casting := _autocast()) is not None:", *casts]
+
+
+def _function(declared: Any, slots: Sequence[str]) -> str:
+    """Source of the function to call: the one that widens where the first argument is an array of float16."""
+    first = f"_{slots[0]}"
+    return (
+        f"(_evaluate if _type({first}) is _ndarray and {first}.dtype is _half else _fun)" if declared.widen else "_fun"
+    )
 
 
 def _signature(declared: Any) -> str:
@@ -164,17 +182,28 @@ def _shape(slots: Sequence[str]) -> str:
 
 
 def write_pullback(
-    parents: Sequence[str], terms: Sequence[str] | str, scope: dict[str, Any], conjugating: Any = None
+    parents: Sequence[str],
+    terms: Sequence[str] | str,
+    scope: dict[str, Any],
+    *,
+    conjugating: Any = None,
+    widen: bool = False,
 ) -> Any:
     """A reverse rule.
 
     ``terms`` has for each parent the source of its cotangent, in ``saved``, ``g`` and the names of
-    ``scope``; or is the source of all of them together. For complex outputs ``conjugating`` takes over.
+    ``scope``; or is the source of all of them together. For complex outputs ``conjugating`` takes over. ``widen``
+    makes float32 of what a node with outputs of float16 has saved.
     """
     lines = ["def pullback(node, g):"]
     if conjugating is not None:
         lines.append("    if node.dtype is not float64 and node.dtype.kind == 'c': return conjugating(node, g)")
     lines.append("    saved = node.saved")
+    if widen:
+        lines += [
+            "    if node.dtype is half or (type(node.dtype) is tuple and node.dtype[0] is half):",
+            "        saved, g = widened(saved), widened(g.filled() if type(g) is Cotangents else g)",
+        ]
     if parents:
         lines.append(f"    {''.join(f'to_{x}, ' for x in parents)} = node.parents")
     if isinstance(terms, str):
@@ -182,7 +211,8 @@ def write_pullback(
     else:
         pairs = zip(parents, terms, strict=True)
         lines.append(f"    return ({''.join(f'None if to_{x} is None else {term}, ' for x, term in pairs)})")
-    return _made("pullback", lines, scope | {"conjugating": conjugating, "float64": np.dtype(np.float64)})
+    dtypes = {"float64": np.dtype(np.float64), "half": np.dtype(np.float16)}
+    return _made("pullback", lines, {**scope, **dtypes, "conjugating": conjugating, "widened": widened})
 
 
 def _made(which: str, lines: list[str], scope: dict[str, Any]) -> Any:

@@ -31,6 +31,7 @@ def elementwise(
     name: str | None = None,
     implements: Any = None,
     operator: Callable[..., Any] | None = None,
+    autocast: str | None = None,
 ) -> Any:
     """Declare a function that acts entry by entry, with broadcasting.
 
@@ -51,6 +52,8 @@ def elementwise(
         The NumPy functions this one answers for, where ``fun`` is not a ufunc.
     operator : callable, optional
         A faster equal of ``fun``, used where an argument is an array already.
+    autocast : {"half", "single"}, optional
+        The precision that float32 and float16 arguments take inside ``autocast``; as they come by default.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def elementwise(
     >>> x.grad
     Tensor([0.5])
     """
-    declared = Elementwise(fun, partials, name, operator)
+    declared = Elementwise(fun, partials, name, operator, autocast)
     declared.call.method = declared.write_call(_or_not_implemented(declared.__call__))  # type: ignore[attr-defined]
     answers = implements if implements is not None else fun if isinstance(fun, np.ufunc) else None
     return publish(declared, declared.call, fun.__doc__, answers)
@@ -78,7 +81,9 @@ class Elementwise(Primitive):
 
     __slots__ = ("operator", "partials")
 
-    def __init__(self, fun: Any, partials: tuple[Partial, ...], name: str | None, operator: Any) -> None:
+    def __init__(
+        self, fun: Any, partials: tuple[Partial, ...], name: str | None, operator: Any, autocast: str | None
+    ) -> None:
         ufunc = isinstance(fun, np.ufunc)
         names = ("x", "y", "z")[: fun.nin] if ufunc else parameters(fun)
         if len(partials) > len(names):
@@ -95,6 +100,7 @@ class Elementwise(Primitive):
             tuple(Rule(_scaled(p, conjugate=True), ("g", *_needs(p))) for p in used),
             tuple(Rule(_scaled(p), ("t", *_needs(p))) for p in used),
             broadcasts=True,
+            autocast=autocast,
         )
         self.partials = used
 

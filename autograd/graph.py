@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from functools import wraps
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ __all__ = [
     "Leaf",
     "Node",
     "Scope",
+    "autocasting",
     "enable_grad",
     "is_grad_enabled",
     "make_node",
@@ -34,6 +36,13 @@ __all__ = [
 
 # False, True, or a watcher whose `observe(node)` sees every node that is recorded (autograd.anomaly).
 recording: ContextVar[Any] = ContextVar("recording", default=True)
+
+# None, or what brings the arguments of some operations to another precision (autograd.precision).
+autocasting: ContextVar[Any] = ContextVar("autocasting", default=None)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Node:
@@ -258,6 +267,23 @@ def collected(terms: list[Any]) -> Any:
     return np.add.reduce(np.array(terms), axis=0)
 
 
+def _as_recorded(function: Callable[P, R]) -> Callable[P, R]:
+    """Rules run in the precision of what was recorded, whatever ``autocast`` surrounds the backward pass."""
+
+    @wraps(function)
+    def call(*args: P.args, **options: P.kwargs) -> R:
+        if autocasting.get() is None:
+            return function(*args, **options)
+        token = autocasting.set(None)
+        try:
+            return function(*args, **options)
+        finally:
+            autocasting.reset(token)
+
+    return call
+
+
+@_as_recorded
 def propagate(
     outputs: Iterable[tuple[Node, Any]],
     targets: frozenset[Node] | None = None,

@@ -29,10 +29,11 @@ import numpy as np
 from autograd.callpath import write_call, write_pullback
 from autograd.dispatch import Differentiable, bare, functions, ufuncs
 from autograd.dual import Dual, part
-from autograd.graph import Node, make_node, propagate, recording
+from autograd.graph import Node, autocasting, make_node, propagate, recording
 from autograd.memory import owner
 from autograd.operands import describe, match, plain
 from autograd.outputs import Cotangents, pick, tie
+from autograd.precision import widened_function
 from autograd.tensor import Tensor, share, wrap
 
 __all__ = ["Primitive", "linear", "primitive", "registry"]
@@ -62,16 +63,21 @@ class Primitive:
     ----------
     name : str
     fun : the function of plain arrays
+    evaluate : the same, with ``widen`` in it
     names : its parameter names, in order
     slots : positions of the differentiable ones
     broadcasts : whether its arguments broadcast, so that the engine may sum a cotangent down
+    autocast : the precision that its arguments take inside ``autocast``, "half" or "single"; None for any
+    widen : whether float16 is computed in float32 and the result rounded
     """
 
     __slots__ = (
         "_where",
+        "autocast",
         "broadcasts",
         "call",
         "defaults",
+        "evaluate",
         "fun",
         "jvp",
         "name",
@@ -82,6 +88,7 @@ class Primitive:
         "variadic",
         "vjp",
         "wanting",
+        "widen",
     )
 
     call: Callable[..., Any]
@@ -99,8 +106,13 @@ class Primitive:
         *,
         broadcasts: bool = False,
         variadic: bool = False,
+        autocast: str | None = None,
+        widen: bool = False,
     ) -> None:
+        if autocast not in (None, "half", "single"):
+            raise ValueError(f"primitive '{name}': autocast is 'half', 'single' or None; got {autocast!r}")
         self.fun = fun
+        self.evaluate = widened_function(fun) if widen else fun
         self.name = name
         self.names = names
         self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)
@@ -108,6 +120,8 @@ class Primitive:
         self.slots = slots
         self.broadcasts = broadcasts
         self.variadic = variadic
+        self.autocast = autocast
+        self.widen = widen
         self._where = {
             **{n: i for i, n in enumerate(names)},
             "out": len(names),
@@ -146,6 +160,9 @@ class Primitive:
         """The way for every case: all arguments by position, or operands and options of a variadic primitive."""
         values = self._bound(args, options) if self.variadic else list(args)
         operands = self.operands(values)
+        if self.autocast is not None and (casting := autocasting.get()) is not None:
+            operands = list(map(getattr(casting, self.autocast), operands))
+            self.place(values, operands)
         tensors = False
         for value in operands:
             if isinstance(value, Differentiable):
@@ -154,11 +171,11 @@ class Primitive:
                 tensors = True
         self.strip(values)
         if not tensors:
-            return self.applied(self.fun, values)
+            return self.applied(self.evaluate, values)
         arrays = self.arrays(operands)
         self.place(values, arrays)
         try:
-            out = self.applied(self.fun, values)
+            out = self.applied(self.evaluate, values)
         except Exception as error:
             error.add_note(describe(self.name, arrays))
             raise
@@ -291,9 +308,9 @@ class Primitive:
             return f"{label}({', '.join(source.get(n) or f'saved[{self._where[n]}]' for n in rule.needs)})"
 
         if isinstance(self.vjp, Rule):
-            return write_pullback(slots, called("rule", self.vjp), scope)
+            return write_pullback(slots, called("rule", self.vjp), scope, widen=self.widen)
         terms = [called(f"rule_{x}", rule) for x, rule in zip(slots, self.vjp, strict=True) if rule]
-        return write_pullback(slots, terms, scope)
+        return write_pullback(slots, terms, scope, widen=self.widen)
 
     def connect(self, node: Node) -> Node:
         """``node`` with its saved arrays as tensors tied to the graph, so that its rules are recorded."""
@@ -395,6 +412,8 @@ def linear(
     name: str | None = None,
     implements: Any = None,
     broadcasts: bool = False,
+    autocast: str | None = None,
+    widen: bool = False,
     **transposes: Any,
 ) -> Any:
     """Declare a function that is linear in each of some arguments.
@@ -409,6 +428,10 @@ def linear(
         The NumPy functions this one answers for when they meet a Tensor.
     broadcasts : bool
         The arguments broadcast: the engine sums what a rule returns down to the argument's shape.
+    autocast : {"half", "single"}, optional
+        The precision that float32 and float16 arguments take inside ``autocast``; as they come by default.
+    widen : bool
+        Compute float16 in float32, in the rules too, and round the result.
     **transposes : callable
         Per differentiable argument the rule ``g ↦ Aᵀ g``. Where the linear map depends on further
         arguments, the rule names them.
@@ -419,7 +442,7 @@ def linear(
         ``fun`` for plain arrays, tensors and dual numbers. Its tangent needs no rule: it is the
         function itself, applied to the tangent.
     """
-    made = _declare(fun, name, implements, transposes, None, broadcasts, ())
+    made = _declare(fun, name, implements, transposes, None, (), broadcasts, autocast, widen)
     declared: Primitive = made.primitive
     declared.jvp = tuple(Rule(_itself(declared, i), ("t", *declared.names)) for i in declared.slots)
     return made
@@ -441,6 +464,8 @@ def primitive(
     implements: Any = None,
     broadcasts: bool = False,
     differentiable: Sequence[str] = (),
+    autocast: str | None = None,
+    widen: bool = False,
 ) -> Any:
     """Declare a function with rules for reverse and forward mode.
 
@@ -459,7 +484,7 @@ def primitive(
         ``vjp``, at about twice the cost.
     differentiable : sequence of str
         The differentiable arguments where ``vjp`` is one rule for all (needless for ``*operands``).
-    name, implements, broadcasts
+    name, implements, broadcasts, autocast, widen
         As for ``linear``.
 
     Raises
@@ -467,11 +492,19 @@ def primitive(
     TypeError
         If a rule names something that the function does not have.
     """
-    return _declare(fun, name, implements, vjp, jvp, broadcasts, differentiable)
+    return _declare(fun, name, implements, vjp, jvp, differentiable, broadcasts, autocast, widen)
 
 
 def _declare(
-    fun: Any, name: str | None, implements: Any, vjp: Any, jvp: Any, broadcasts: bool, differentiable: Sequence[str]
+    fun: Any,
+    name: str | None,
+    implements: Any,
+    vjp: Any,
+    jvp: Any,
+    differentiable: Sequence[str],
+    broadcasts: bool,
+    autocast: str | None,
+    widen: bool,
 ) -> Any:
     code = fun.__code__
     variadic = bool(code.co_flags & 0x04)  # CO_VARARGS: def fun(*operands, option=…)
@@ -505,8 +538,19 @@ def _declare(
         tangents = tuple(Rule(jvp[names[i]], parameters(jvp[names[i]])) if names[i] in jvp else None for i in slots)
     else:
         tangents = None
-    declared = Primitive(fun, label, names, defaults, slots, rules, tangents, broadcasts=broadcasts, variadic=variadic)
-
+    declared = Primitive(
+        fun,
+        label,
+        names,
+        defaults,
+        slots,
+        rules,
+        tangents,
+        broadcasts=broadcasts,
+        variadic=variadic,
+        autocast=autocast,
+        widen=widen,
+    )
     return publish(declared, _forwarding(declared) if variadic else declared.call, fun.__doc__, implements)
 
 

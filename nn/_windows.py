@@ -304,6 +304,7 @@ convolve: Any = primitive(
         "bias": _over_windows,
     },
     jvp=_tangent,
+    autocast="half",
 )
 
 convolve_weight: Any = linear(
@@ -324,4 +325,5 @@ convolve_transpose: Any = linear(
     weight=lambda g, output, stride, padding, dilation, groups: convolve_weight(
         g, conjugated(output), stride, padding, dilation, groups
     ),
+    autocast="half",
 )

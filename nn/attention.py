@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd import primitive
 from autograd.dispatch import Differentiable, bare
+from autograd.precision import in_half
 from nn.dropout import dropout
 
 __all__ = ["attend", "attention_weights", "causal_bias", "mask_bias", "scaled_dot_product_attention"]
@@ -74,7 +75,11 @@ attention_weights = primitive(
     differentiable=("query", "key", "bias"),
     name="attention_weights",
     broadcasts=True,
+    autocast="half",
+    widen=True,
 )
+
+_evaluate_weights = attention_weights.primitive.evaluate
 
 
 def _attention(
@@ -141,18 +146,19 @@ _attend = primitive(
     differentiable=("query", "key", "value", "bias"),
     name="attention",
     broadcasts=True,
+    autocast="half",
+    widen=True,
 )
 
 
 def attend(query: Any, key: Any, value: Any, bias: Any, scale: float, dropout_p: float = 0.0) -> Any:
     """``dropout(softmax(s Q Kᵀ + B)) V`` as one operation; float16 is computed in float32."""
-    dtypes = query.dtype, key.dtype, value.dtype
-    if np.float16 in dtypes:
-        query, key, value = (x.astype(np.promote_types(x.dtype, np.float32)) for x in (query, key, value))
-        return attend(query, key, value, bias, scale, dropout_p).astype(np.result_type(*dtypes))
-    weights = _attention_weights(bare(query), bare(key), bare(bias), scale)
+    query, key, value, bias = in_half(query, key, value, bias)
+    dtype = np.result_type(query.dtype, key.dtype, value.dtype)
+    weights = _evaluate_weights(bare(query), bare(key), bare(bias), scale).astype(dtype, copy=False)
     kept = dropout(np.ones(weights.shape, weights.dtype), dropout_p) if dropout_p else None
-    return _attend(query, key, value, bias, weights, kept, scale)
+    out = _attend(query, key, value, bias, weights, kept, scale)
+    return out if out.dtype == dtype else out.astype(dtype)
 
 
 # ---------------------------------------------------------------------- masks

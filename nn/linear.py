@@ -62,6 +62,8 @@ linear = primitive(
         "bias": lambda g: np.add.reduce(_rows(g), axis=0),
     },
     jvp=_tangent,
+    autocast="half",
+    widen=True,
 )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd.dispatch import Differentiable
+from autograd.precision import in_half
 from nn import init
 from nn.dropout import dropout
 from nn.linear import linear
@@ -123,14 +124,10 @@ class _Recurrent(Module):
             x = x[:, None]
         elif self.batch_first and packed is None:
             x = np.swapaxes(x, 0, 1)
-        narrow = x.dtype == np.float16
+        (x,) = in_half(x)
         starts = self._starts(hx, x, single, packed)
-        if narrow:
-            x, starts = x.astype(np.float32), [s.astype(np.float32) for s in starts]
         sizes = None if packed is None else tuple(packed.batch_sizes.tolist())
         output, ends = self._run(x, starts, sizes)
-        if narrow:
-            output, ends = output.astype(np.float16), [s.astype(np.float16) for s in ends]
         if packed is not None:
             present = np.arange(x.shape[1]) < np.asarray(sizes)[:, None]
             if packed.unsorted_indices is not None:

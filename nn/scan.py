@@ -180,7 +180,15 @@ def _rnn_jvp(t: Any, gates: Any, hidden: Any, weight: Any, nonlinearity: str, si
     return _pushed(_rnn_recorded(gates, nonlinearity, sizes, reverse), (gates, hidden, weight), t)
 
 
-rnn_scan: Any = primitive(_rnn, vjp=_rnn_vjp, jvp=_rnn_jvp, differentiable=("gates", "hidden", "weight"), name="rnn")
+rnn_scan: Any = primitive(
+    _rnn,
+    vjp=_rnn_vjp,
+    jvp=_rnn_jvp,
+    differentiable=("gates", "hidden", "weight"),
+    name="rnn",
+    autocast="half",
+    widen=True,
+)
 
 
 # ---------------------------------------------------------------------- long short-term memory
@@ -314,6 +322,8 @@ lstm_scan: Any = primitive(
     jvp=_lstm_jvp,
     differentiable=("gates", "hidden", "cell", "weight", "projection"),
     name="lstm",
+    autocast="half",
+    widen=True,
 )
 
 
@@ -447,5 +457,11 @@ def _gru_jvp(
 
 
 gru_scan: Any = primitive(
-    _gru, vjp=_gru_vjp, jvp=_gru_jvp, differentiable=("gates", "hidden", "weight", "bias"), name="gru"
+    _gru,
+    vjp=_gru_vjp,
+    jvp=_gru_jvp,
+    differentiable=("gates", "hidden", "weight", "bias"),
+    name="gru",
+    autocast="half",
+    widen=True,
 )

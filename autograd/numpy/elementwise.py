@@ -42,8 +42,8 @@ remainder = elementwise(np.remainder, 1, lambda x, y: -np.floor_divide(x, y), op
 fmod = elementwise(np.fmod, 1, lambda x, y: -np.trunc(x / y))
 negative = elementwise(np.negative, -1, operator=operator.neg)
 positive = elementwise(np.positive, 1)
-reciprocal = elementwise(np.reciprocal, lambda out: -out * out)
-square = elementwise(np.square, lambda x: 2 * x)
+reciprocal = elementwise(np.reciprocal, lambda out: -out * out, autocast="single")
+square = elementwise(np.square, lambda x: 2 * x, autocast="single")
 
 
 # ---------------------------------------------------------------------- powers
@@ -62,26 +62,27 @@ def power_by_exponent(x: Any, out: Any) -> Any:
     return out * np.log(np.where(bare(x) == 0, 1, x))
 
 
-power = elementwise(np.power, power_by_base, power_by_exponent, operator=operator.pow)
-float_power = elementwise(np.float_power, power_by_base, power_by_exponent)
+power = elementwise(np.power, power_by_base, power_by_exponent, operator=operator.pow, autocast="single")
+float_power = elementwise(np.float_power, power_by_base, power_by_exponent, autocast="single")
 sqrt = elementwise(np.sqrt, lambda out: 0.5 / out)
 cbrt = elementwise(np.cbrt, lambda out: 1 / (3 * out * out))
 hypot = elementwise(
     np.hypot,
     lambda x, out: x / np.where(bare(out) == 0, 1, out),
     lambda y, out: y / np.where(bare(out) == 0, 1, out),
+    autocast="single",
 )
 
 
 # ---------------------------------------------------------------------- exponentials and logarithms
 
-exp = elementwise(np.exp, lambda out: out)
-exp2 = elementwise(np.exp2, lambda out: LN2 * out)
-expm1 = elementwise(np.expm1, lambda out: out + 1)
-log = elementwise(np.log, lambda x: 1 / x)
-log2 = elementwise(np.log2, lambda x: 1 / (LN2 * x))
-log10 = elementwise(np.log10, lambda x: 1 / (LN10 * x))
-log1p = elementwise(np.log1p, lambda x: 1 / (1 + x))
+exp = elementwise(np.exp, lambda out: out, autocast="single")
+exp2 = elementwise(np.exp2, lambda out: LN2 * out, autocast="single")
+expm1 = elementwise(np.expm1, lambda out: out + 1, autocast="single")
+log = elementwise(np.log, lambda x: 1 / x, autocast="single")
+log2 = elementwise(np.log2, lambda x: 1 / (LN2 * x), autocast="single")
+log10 = elementwise(np.log10, lambda x: 1 / (LN10 * x), autocast="single")
+log1p = elementwise(np.log1p, lambda x: 1 / (1 + x), autocast="single")
 
 
 def finite_below(out: Any) -> Any:
@@ -90,10 +91,16 @@ def finite_below(out: Any) -> Any:
 
 
 logaddexp = elementwise(
-    np.logaddexp, lambda x, out: np.exp(x - finite_below(out)), lambda y, out: np.exp(y - finite_below(out))
+    np.logaddexp,
+    lambda x, out: np.exp(x - finite_below(out)),
+    lambda y, out: np.exp(y - finite_below(out)),
+    autocast="single",
 )
 logaddexp2 = elementwise(
-    np.logaddexp2, lambda x, out: np.exp2(x - finite_below(out)), lambda y, out: np.exp2(y - finite_below(out))
+    np.logaddexp2,
+    lambda x, out: np.exp2(x - finite_below(out)),
+    lambda y, out: np.exp2(y - finite_below(out)),
+    autocast="single",
 )
 
 
@@ -118,13 +125,13 @@ sigmoid = elementwise(_sigmoid, lambda out: out - out * out, name="sigmoid")
 
 sin = elementwise(np.sin, lambda x: np.cos(x))
 cos = elementwise(np.cos, lambda x: -np.sin(x))
-tan = elementwise(np.tan, lambda out: 1 + out * out)
-arcsin = elementwise(np.arcsin, lambda x: 1 / (np.sqrt(1 - x) * np.sqrt(1 + x)))
-arccos = elementwise(np.arccos, lambda x: -1 / (np.sqrt(1 - x) * np.sqrt(1 + x)))
+tan = elementwise(np.tan, lambda out: 1 + out * out, autocast="single")
+arcsin = elementwise(np.arcsin, lambda x: 1 / (np.sqrt(1 - x) * np.sqrt(1 + x)), autocast="single")
+arccos = elementwise(np.arccos, lambda x: -1 / (np.sqrt(1 - x) * np.sqrt(1 + x)), autocast="single")
 arctan = elementwise(np.arctan, lambda x: 1 / (1 + x * x))
 arctan2 = elementwise(np.arctan2, lambda x, y: y / (x * x + y * y), lambda x, y: -x / (x * x + y * y))
-sinh = elementwise(np.sinh, lambda x: np.cosh(x))
-cosh = elementwise(np.cosh, lambda x: np.sinh(x))
+sinh = elementwise(np.sinh, lambda x: np.cosh(x), autocast="single")
+cosh = elementwise(np.cosh, lambda x: np.sinh(x), autocast="single")
 tanh = elementwise(np.tanh, lambda g, out: g - g * out * out)
 arcsinh = elementwise(np.arcsinh, lambda x: 1 / np.sqrt(x * x + 1))
 arccosh = elementwise(np.arccosh, lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))

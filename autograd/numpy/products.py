@@ -63,7 +63,15 @@ def _matmul_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     return np.swapaxes(x, -1, -2) @ g
 
 
-matmul = linear(_matmul, x=_matmul_left, y=_matmul_right, implements=(np.matmul, np.linalg.matmul), broadcasts=True)
+matmul = linear(
+    _matmul,
+    x=_matmul_left,
+    y=_matmul_right,
+    implements=(np.matmul, np.linalg.matmul),
+    broadcasts=True,
+    autocast="half",
+    widen=True,
+)
 
 
 def _takes(other: Any) -> bool:
@@ -114,6 +122,8 @@ _vecdot = linear(
     y=lambda g, x: np.expand_dims(g, -1) * x,
     name="vecdot",
     broadcasts=True,
+    autocast="half",
+    widen=True,
 )
 
 
@@ -185,6 +195,8 @@ _outer = linear(
     a=lambda g, b, a_shape: np.reshape(g @ conjugated(np.reshape(b, (-1,))), a_shape),
     b=lambda g, a, b_shape: np.reshape(conjugated(np.reshape(a, (-1,))) @ g, b_shape),
     name="outer",
+    autocast="half",
+    widen=True,
 )
 
 
@@ -277,7 +289,14 @@ def _by_partner(paired: Sequence[int], partners: Sequence[int]) -> list[int]:
     return [axis for _, axis in sorted(zip(partners, paired, strict=True))]
 
 
-tensordot = linear(_tensordot, a=_tensordot_left, b=_tensordot_right, implements=(np.tensordot, np.linalg.tensordot))
+tensordot = linear(
+    _tensordot,
+    a=_tensordot_left,
+    b=_tensordot_right,
+    implements=(np.tensordot, np.linalg.tensordot),
+    autocast="half",
+    widen=True,
+)
 
 
 # ---------------------------------------------------------------------- einsum
@@ -409,12 +428,16 @@ def _only_factor(g: Any, subscripts: str, a_shape: tuple[int, ...]) -> Any:
     return _transposed(g, term, a_shape, output)
 
 
-_einsum_of_one = linear(lambda a, subscripts: np.einsum(subscripts, a), a=_only_factor, name="einsum_of_one")
+_einsum_of_one = linear(
+    lambda a, subscripts: np.einsum(subscripts, a), a=_only_factor, name="einsum_of_one", autocast="half", widen=True
+)
 _einsum_of_two = linear(
     lambda x, y, subscripts, optimize: np.einsum(subscripts, x, y, optimize=optimize),
     x=_left_factor,
     y=_right_factor,
     name="einsum",
+    autocast="half",
+    widen=True,
 )
 
 

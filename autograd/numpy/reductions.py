@@ -57,7 +57,9 @@ def _sum(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, wh
     return np.sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
 
-_summed = linear(_sum, a=lambda g, axis, where, a_shape: masked(spread(g, a_shape, axis), where), name="sum")
+_summed = linear(
+    _sum, a=lambda g, axis, where, a_shape: masked(spread(g, a_shape, axis), where), name="sum", autocast="single"
+)
 
 
 def sum(
@@ -89,6 +91,7 @@ _averaged = linear(
         spread(expanded(g, a_shape, axis) / counted(a_shape, axis, where), a_shape, axis), where
     ),
     name="mean",
+    autocast="single",
 )
 
 
@@ -139,6 +142,7 @@ _variance = primitive(
     _var,
     vjp={"a": lambda g, a, axis, ddof, where, a_shape: expanded(g, a_shape, axis) * var_slope(a, axis, where, ddof)},
     jvp={"a": lambda t, a, axis, ddof, keepdims, where: along(t, var_slope(a, axis, where, ddof), axis, keepdims)},
+    autocast="single",
 )
 _deviation = primitive(
     _std,
@@ -152,6 +156,7 @@ _deviation = primitive(
             t, std_slope(a, out, axis, where, ddof), axis, keepdims
         )
     },
+    autocast="single",
 )
 
 
@@ -226,6 +231,7 @@ _product = primitive(
     _prod,
     vjp={"a": lambda g, a, axis, where, a_shape: expanded(g, a_shape, axis) * conjugated(prod_slope(a, axis, where))},
     jvp={"a": lambda t, a, axis, keepdims, where: np.sum(prod_slope(a, axis, where) * t, axis=axis, keepdims=keepdims)},
+    autocast="single",
 )
 
 
@@ -333,6 +339,7 @@ _log_sum = primitive(
         "b": lambda t, a, axis, out, keepdims: np.sum(exp_share(a, out, axis) * t, axis=axis, keepdims=keepdims),
     },
     broadcasts=True,
+    autocast="single",
 )
 
 
@@ -365,7 +372,7 @@ def _cumsum_transposed(g: Any, axis: Any, shape: tuple[int, ...]) -> Any:
     return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
 
 
-_running = linear(_cumsum, a=lambda g, axis, a_shape: _cumsum_transposed(g, axis, a_shape))
+_running = linear(_cumsum, a=lambda g, axis, a_shape: _cumsum_transposed(g, axis, a_shape), autocast="single")
 
 
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Any:

@@ -51,6 +51,7 @@ softmax = primitive(
     _softmax,
     vjp={"input": lambda g, out, dim: _softmax_slope(g, out, dim)},
     jvp={"input": lambda t, out, dim: _softmax_slope(t, out, dim)},
+    autocast="single",
 )
 
 
@@ -70,6 +71,7 @@ log_softmax = primitive(
     _log_softmax,
     vjp={"input": lambda g, out, dim: g - np.exp(out) * np.sum(g, axis=dim, keepdims=True)},
     jvp={"input": lambda t, out, dim: t - np.sum(np.exp(out) * t, axis=dim, keepdims=True)},
+    autocast="single",
 )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd import Tensor
 from autograd.dispatch import Differentiable, bare
+from autograd.precision import in_single
 from nn.module import Module
 
 __all__ = [
@@ -30,8 +31,8 @@ def reduced(losses: Any, reduction: str) -> Any:
 
 
 def array(value: Any) -> Any:
-    """Lists and numbers as arrays; tensors as they are."""
-    return value if isinstance(value, Differentiable) else np.asarray(value)
+    """Lists and numbers as arrays; inside ``autocast`` float16 as float32."""
+    return in_single(value if isinstance(value, Differentiable) else np.asarray(value))[0]
 
 
 def floats(name: str, value: Any, what: str = "input") -> Any:

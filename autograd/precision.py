@@ -1,0 +1,173 @@
+"""Half precision: operations that compute it in single, and ``autocast``, which chooses per operation.
+
+NumPy's float16 arithmetic is slow and its sums lose digits, so an operation declared with ``widen=True`` computes
+float16 in float32 and rounds the result.
+
+Inside ``autocast`` some operations run in half, some in single, the rest as they find it. An operation says which when
+it is declared (``autocast="half"`` or ``"single"``): products and convolutions are heavy and forgiving, so they run in
+half; exponentials, logarithms, sums and losses leave the range or the precision of float16, so they run in single
+(Micikevicius et al. 2018, "Mixed precision training"). Both only ever convert between float16 and float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator
+from contextvars import Token
+from typing import Any
+
+import numpy as np
+
+from autograd.graph import RELEASED, Leaf, autocasting, recording
+from autograd.memory import stamp_of
+
+__all__ = ["autocast", "in_half", "in_single", "is_autocast_enabled", "widened", "widened_function"]
+
+HALF, SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+# ---------------------------------------------------------------------- float16 computed in float32
+
+
+def widened(value: Any) -> Any:
+    """float16 arrays and tensors, also those in a tuple, in float32; everything else as it is."""
+    if type(value) is tuple:
+        return tuple(map(widened, value))
+    return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
+
+
+def widened_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` of arrays, where float16 is computed in float32; the results are as wide as NumPy's rules say."""
+
+    def compute(*args: Any, **options: Any) -> Any:
+        floats = [x.dtype for x in _flat(args) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
+        out = function(*map(widened, args), **options)
+        if set(floats) != {HALF}:
+            return out
+        return tuple(y.astype(HALF) for y in out) if type(out) is tuple else out.astype(HALF)
+
+    return compute
+
+
+def _flat(args: tuple[Any, ...]) -> Iterator[Any]:
+    for x in args:
+        yield from x if type(x) is tuple else (x,)
+
+
+# ---------------------------------------------------------------------- autocast
+
+
+class Casts:
+    """The conversions inside one ``autocast``; those of parameters are kept for the operations that follow."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, keep: bool) -> None:
+        self._kept: dict[int, tuple[Any, Any, Any]] | None = {} if keep else None
+
+    def half(self, value: Any) -> Any:
+        """A float32 array or tensor in float16; everything else as it is."""
+        if getattr(value, "dtype", None) != SINGLE:
+            return value
+        node = getattr(value, "_node", None)
+        if self._kept is not None and type(node) is Leaf and recording.get():
+            return self._kept_half(value)
+        return value.astype(HALF)
+
+    def single(self, value: Any) -> Any:
+        """A float16 array or tensor in float32; everything else as it is."""
+        return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
+
+    def _kept_half(self, leaf: Any) -> Any:
+        """A leaf in float16: the last conversion, unless the leaf was changed or a backward pass released it."""
+        assert self._kept is not None
+        array = leaf._data
+        kept, of, cast = self._kept.get(id(leaf), (None, None, None))
+        if kept is leaf and of is array and cast._node.saved is not RELEASED:
+            stamp = stamp_of(array)
+            if stamp is None or stamp.time > cast._node.order:
+                return cast
+        cast = leaf.astype(HALF)
+        self._kept[id(leaf)] = leaf, array, cast
+        return cast
+
+
+class autocast(ContextDecorator):
+    """Run the operations inside in mixed precision: a context manager and a decorator, local to the thread or task.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the operations that run in half: float16, the one half precision that NumPy has.
+    enabled : bool
+        False switches an outer ``autocast`` off inside.
+    cache_enabled : bool
+        Convert a parameter once, not for every operation that uses it.
+
+    Raises
+    ------
+    TypeError
+        For another dtype.
+
+    Notes
+    -----
+    Enter it for the forward pass and the loss; the backward pass runs in the precision that was recorded, and the
+    gradients of float32 parameters are float32. float64 is left alone. Small gradients vanish in float16: scale the
+    loss with ``optim.GradScaler``.
+
+    In half: matrix products (``matmul``, ``einsum``, …), linear, convolutional and recurrent layers, attention.
+    In single: exponentials, logarithms, powers, sums, means, products and norms, softmax, losses. The rest, such as
+    additions and activations, takes what comes, and NumPy's promotion makes float32 of a mixture.
+
+    What half precision saves is memory: activations are kept in float16. NumPy's float16 arithmetic is slow, as
+    processors have none; products are therefore computed in float32 and rounded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autograd import Tensor, autocast
+    >>> x = Tensor(np.ones((2, 2), np.float32), requires_grad=True)
+    >>> with autocast():
+    ...     y = x @ x
+    ...     loss = np.sum(y)
+    >>> y.dtype, loss.dtype
+    (dtype('float16'), dtype('float32'))
+    """
+
+    def __init__(self, dtype: Any = np.float16, enabled: bool = True, cache_enabled: bool = True) -> None:
+        try:
+            half = np.dtype(dtype) == HALF
+        except TypeError:
+            half = False
+        if not half:
+            raise TypeError(f"autocast() takes the dtype float16, the half precision that NumPy has; got {dtype!r}")
+        self.enabled = bool(enabled)
+        self.cache_enabled = bool(cache_enabled)
+        self._tokens: list[Token[Any]] = []
+
+    def _recreate_cm(self) -> autocast:
+        return type(self)(HALF, self.enabled, self.cache_enabled)
+
+    def __enter__(self) -> autocast:
+        self._tokens.append(autocasting.set(Casts(self.cache_enabled) if self.enabled else None))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        autocasting.reset(self._tokens.pop())
+
+
+def is_autocast_enabled() -> bool:
+    """Whether operations here and now choose their precision."""
+    return autocasting.get() is not None
+
+
+def in_single(*values: Any) -> tuple[Any, ...]:
+    """Inside ``autocast`` the values with float16 made float32: for functions of several operations, such as losses."""
+    casting = autocasting.get()
+    return values if casting is None else tuple(map(casting.single, values))
+
+
+def in_half(*values: Any) -> tuple[Any, ...]:
+    """Inside ``autocast`` the values with float32 made float16."""
+    casting = autocasting.get()
+    return values if casting is None else tuple(map(casting.half, values))
