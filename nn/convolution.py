@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd.dispatch import Differentiable
+from autograd.precision import in_half
 from nn._windows import Pairs, Sides, convolve, convolve_transpose
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -155,6 +156,7 @@ def transposed(
         )
     pairs = tuple((p, p - e) for p, e in zip(padding, extra, strict=True))
     out = convolve_transpose(input, weight, stride, pairs, dilation, groups)
+    (bias,) = in_half(bias)
     return out if bias is None else out + np.reshape(bias, (-1, *(1,) * ndim))
 
 

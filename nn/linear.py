@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import primitive
 from autograd.elementwise import conjugated
+from autograd.precision import in_half
 from nn import init
 from nn.module import Module
 from nn.parameter import Parameter, unset
@@ -130,6 +131,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
             f"axes; got {first} and {second}"
         )
     n_out, n1, n2 = shape
+    input1, input2, weight, bias = in_half(input1, input2, weight, bias)
     halves = np.matmul(input1, np.reshape(np.swapaxes(weight, 0, 1), (n1, n_out * n2)))
     rows = np.reshape(halves, (*first[:-1], n_out, n2))
     out = np.reshape(np.matmul(rows, np.expand_dims(input2, -1)), (*first[:-1], n_out))

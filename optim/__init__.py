@@ -13,6 +13,7 @@ from optim.adagrad import Adadelta, Adagrad, RMSprop
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.checkpoint import load_checkpoint, save_checkpoint
 from optim.evolution import EvolutionStrategy
+from optim.grad_scaler import GradScaler
 from optim.layerwise import LAMB, Adafactor, Muon
 from optim.lbfgs import LBFGS
 from optim.optimizer import Optimizer
@@ -21,7 +22,8 @@ from optim.sign import Lion, Rprop
 from optim.swa_utils import Lookahead
 
 __all__ = [
-    "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "EvolutionStrategy", "Lion",
+    "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "EvolutionStrategy",
+    "GradScaler", "Lion",
     "Lookahead", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "load_checkpoint", "lr_scheduler",
     "save_checkpoint", "swa_utils",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import primitive
 from autograd.dispatch import Differentiable, bare
+from autograd.precision import widened
 
 __all__ = ["as_array", "check_parameters", "per_channel", "standardize"]
 
@@ -64,6 +65,7 @@ def _standardized_vjp(
     needs: Any,
 ) -> tuple[Any, Any, Any]:
     """``x̄ = (h − mean(h) − x̂ mean(h x̂))/σ`` for ``h = γg`` (Ioffe & Szegedy 2015), ``γ̄ = Σ g x̂``, ``β̄ = Σ g``."""
+    input = widened(input)
     if isinstance(input, Differentiable):  # for higher orders the moments are functions of the input
         mean, variance = _moments(input, axes)
     scale = 1 / np.sqrt(variance + eps)
@@ -86,7 +88,8 @@ def _standardized_jvp(
     t: Any, input: Any, weight: Any, mean: Any, variance: Any, eps: float, axes: Any, spread: Any, out: Any
 ) -> Any:
     """``γ(t − mean(t) − x̂ mean(x̂ t))/σ`` for the input's tangent, beside ``t x̂`` and ``t`` for those of γ and β."""
-    to_input, to_weight, to_bias = t
+    to_input, to_weight, to_bias = map(widened, t)
+    input = widened(input)
     if isinstance(input, Differentiable):
         mean, variance = _moments(input, axes)
     scale = 1 / np.sqrt(variance + eps)
@@ -120,13 +123,11 @@ def standardize(
 
     float16 is computed in float32.
     """
-    if input.dtype == np.float16:
-        out, mean, variance = standardize(input.astype(np.float32), weight, bias, eps, axes, shape, spread)
-        return out.astype(np.float16), mean, variance
     if input.dtype.kind != "f":
         raise TypeError(f"normalisation of dtype {input.dtype}; convert the input to floats first")
-    mean, variance = _moments(bare(input), axes)
-    return _standardize(input, weight, bias, mean, variance, eps, axes, tuple(shape), tuple(spread)), mean, variance
+    mean, variance = _moments(widened(bare(input)), axes)
+    out = _standardize(input, weight, bias, mean, variance, eps, axes, tuple(shape), tuple(spread))
+    return out.astype(np.float16) if input.dtype == np.float16 else out, mean, variance
 
 
 def as_array(value: Any) -> Any:
