@@ -13,7 +13,7 @@ import numpy as np
 
 import nn
 import optim
-from autograd import no_grad
+from autograd import autocast, no_grad
 
 try:
     import matplotlib
@@ -32,13 +32,14 @@ History = dict[str, list[float]]
 def options_parser(
     description: str, folder: str, epochs: int, batch_size: int, lr: float | None = None
 ) -> argparse.ArgumentParser:
-    """The options that the examples have, with these defaults; no learning rate where there is none for all."""
+    """The options that the examples have, with these defaults; those of ``train`` where a learning rate is given."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--epochs", type=int, default=epochs, help="passes over the training data")
     parser.add_argument("--batch-size", type=int, default=batch_size, help="samples per step")
     if lr is not None:
         text = "learning rate at the start; it falls to 0 along a cosine"
         parser.add_argument("--lr", type=float, default=lr, help=text)
+        parser.add_argument("--half", action="store_true", help="train in mixed precision: half the memory, more time")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the order of the samples")
     parser.add_argument("--out", type=Path, default=Path(folder), help="folder for the model and the pictures")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -68,6 +69,7 @@ def train(
     ``loss_of(*batch)`` is what falls; gradients are clipped to ``max_norm`` if that is given.
     """
     history: History = {}
+    scaler = optim.GradScaler(enabled=options.half)
     total = options.epochs * len(batches)
     bar = tqdm(total=total, unit="step", disable=options.quiet)
     start, done, interrupted = time.perf_counter(), 0, False
@@ -77,7 +79,9 @@ def train(
             model.train()
             for batch in batches:
                 optimizer.param_groups[0]["lr"] = options.lr * (1 + np.cos(np.pi * done / total)) / 2
-                losses.append(take_step(model, optimizer, loss_of(*batch), max_norm))
+                with autocast(enabled=options.half):
+                    loss = loss_of(*batch)
+                losses.append(take_step(model, optimizer, scaler, loss, max_norm))
                 done += 1
                 bar.update()
             model.eval()
@@ -97,12 +101,16 @@ def train(
     return history, interrupted
 
 
-def take_step(model: nn.Module, optimizer: optim.Optimizer, loss: Any, max_norm: float | None) -> float:
+def take_step(
+    model: nn.Module, optimizer: optim.Optimizer, scaler: optim.GradScaler, loss: Any, max_norm: float | None
+) -> float:
     optimizer.zero_grad()
-    loss.backward()
+    scaler.scale(loss).backward()
     if max_norm is not None:
+        scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-    optimizer.step()
+    scaler.step(optimizer)
+    scaler.update()
     return loss.item()
 
 

@@ -301,7 +301,7 @@ def memory_held(model: nn.Module, x: np.ndarray) -> int:
 
 
 NETWORKS = {
-    "fully connected": (lambda: [layer for _ in range(10) for layer in (nn.Linear(64, 64), nn.ReLU())], (1024, 64)),
+    "fully connected": (lambda: [layer for _ in range(10) for layer in (nn.Linear(64, 64), nn.ReLU())], (4096, 64)),
     "convolutional": (
         lambda: [nn.Conv2d(3, 32, 3), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 8, 3), nn.ReLU()],
         (64, 3, 20, 20),
