@@ -59,16 +59,14 @@ class Last(nn.Module):
 
 
 WORK: dict[str, Work] = {
-    "4 x 256 fully connected, batch 512": (fully_connected, (512, 256)),
+    "5 layers of 256, batch 2048": (fully_connected, (2048, 256)),
     "convolutional, 64 of 3x32x32": (convolutional, (64, 3, 32, 32)),
     "transformer, 2 layers, 16x64x128": (transformer, (16, 64, 128)),
     "LSTM, 50 steps, 32x64": (Last, (32, 50, 64)),
 }
 
 
-def step_of(
-    make: Callable[[], nn.Module], x: Any, y: Any, mixed: bool
-) -> tuple[Callable[[], float], Callable[[], int]]:
+def entry(make: Callable[[], nn.Module], x: Any, y: Any, mixed: bool) -> tuple[Callable[[], float], Callable[[], int]]:
     """One training step, and the memory that a forward pass leaves allocated."""
     manual_seed(0)
     model = make()
@@ -105,7 +103,7 @@ def main() -> None:
     for name, (make, shape) in WORK.items():
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=shape).astype(np.float32), rng.integers(0, 10, shape[0])
-        entries = [step_of(make, x, y, mixed) for mixed in (False, True)]
+        entries = [entry(make, x, y, mixed) for mixed in (False, True)]
         best, losses = [np.inf, np.inf], [np.nan, np.nan]
         for _ in range(options.rounds):
             for i, (step, _) in enumerate(entries):
