@@ -125,21 +125,6 @@ def save_and_reload(model: nn.Module, fresh: nn.Module, result: Callable[[nn.Mod
     print(f"saved, and reloaded with equal results: {path}")
 
 
-def draw_curves(history: History, path: Path, goals: dict[str, float] | None = None) -> None:
-    """One curve for each figure by epoch; ``goals`` are dashed lines."""
-    figure, plots = plt.subplots(
-        1, len(history), figsize=(4.5 * len(history), 3.4), layout="constrained", squeeze=False
-    )
-    for axes, (name, values), color in zip(plots[0], history.items(), ("#2563eb", "#16a34a", "#9333ea"), strict=False):
-        axes.plot(np.arange(1, len(values) + 1), values, color=color)
-        axes.set(title=name, xlabel="epoch")
-        axes.grid(alpha=0.3)
-        if goals and name in goals:
-            axes.axhline(goals[name], color="#94a3b8", linestyle="--", linewidth=1)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
-
-
 def draw_images(rows: dict[str, np.ndarray], path: Path) -> None:
     """Rows of small grey images (n, height, width) with their titles."""
     count = max(len(images) for images in rows.values())

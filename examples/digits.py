@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     fresh = make_model(options.hidden)
     common.save_and_reload(model, fresh, lambda m: m(Tensor(held_out)).numpy(), options.out / "model.safetensors")
-    common.draw_curves(history, options.out / "curves.png", goals={"held-out accuracy": 0.97})
+    nn.plots.curves(history, options.out / "curves.png", goals={"held-out accuracy": 0.97})
     draw_step(model, scans, digits, options.out / "graph.svg")
     print(f"pictures: {options.out / 'curves.png'}, {options.out / 'graph.svg'}")
     if not check:

@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"held-out accuracy {accuracy():.2%}")
     fresh = make_model(options.channels)
     common.save_and_reload(model, fresh, lambda m: m(Tensor(held_out)).numpy(), options.out / "model.safetensors")
-    common.draw_curves(history, options.out / "curves.png", goals={"held-out accuracy": 0.99})
+    nn.plots.curves(history, options.out / "curves.png", goals={"held-out accuracy": 0.99})
     doubtful = np.argsort(chances().max(axis=1))[:12]
     common.draw_images({"least sure of": held_out[doubtful, 0]}, options.out / "doubtful.png")
     print(f"pictures: {options.out / 'curves.png'}, {options.out / 'doubtful.png'}")

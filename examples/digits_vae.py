@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
             "dreamt": dreamt.numpy(),
         }
     common.draw_images({name: images.reshape(-1, 8, 8) for name, images in rows.items()}, options.out / "digits.png")
-    common.draw_curves(history, options.out / "curves.png", goals={"held-out squared error": baseline})
+    nn.plots.curves(history, options.out / "curves.png", goals={"held-out squared error": baseline})
     print(f"pictures: {options.out / 'digits.png'}, {options.out / 'curves.png'}")
     return 130 if interrupted else 0
 

@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     (options.out / "sample.txt").write_text(sample, encoding="utf-8")
     fresh = MODELS[options.model](*sizes)
     common.save_and_reload(model, fresh, lambda m: m(rows[:4, :-1])[0].numpy(), options.out / "model.safetensors")
-    common.draw_curves(history, options.out / "curves.png", goals={"bits per held-out character": baseline})
+    nn.plots.curves(history, options.out / "curves.png", goals={"bits per held-out character": baseline})
     print(f"pictures and text: {options.out / 'curves.png'}, {options.out / 'sample.txt'}")
     return 130 if interrupted else 0
 

@@ -8,7 +8,7 @@ if getattr(_autograd, "__title__", None) != "chainrule":
         "the same import name). Run: pip uninstall --yes autograd chainrule, then install chainrule again."
     )
 
-from nn import data, functional, init, utils
+from nn import data, functional, init, plots, utils
 from nn.activation import (
     CELU,
     ELU,
@@ -309,6 +309,7 @@ __all__ = [
     "landscape",
     "load",
     "monte_carlo_dropout",
+    "plots",
     "save",
     "summary",
     "utils",

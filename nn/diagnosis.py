@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from autograd.dispatch import bare
+from autograd.figure import new_figure, saved
 from autograd.random import default_generator
 from autograd.table import table
 from autograd.tree import flatten
@@ -144,11 +145,7 @@ class Diagnosis:
 
         It is saved to ``path`` if that is given. Raises ImportError without matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError('plots need the package matplotlib: pip install "chainrule[examples]"') from error
-        figure = Figure(figsize=(max(6.0, 0.3 * len(self.layers)), 4.5), layout="constrained")
+        figure = new_figure(max(6.0, 0.3 * len(self.layers)), 4.5)
         above, below = figure.subplots(2, 1, sharex=True)
         names = [f"{layer.name} {layer.kind}" for layer in self.layers]
         above.bar(names, [layer.norm for layer in self.layers], color="tab:blue")
@@ -156,9 +153,7 @@ class Diagnosis:
         below.bar(names, [layer.gradient or 0 for layer in self.layers], color="tab:orange")
         below.set(title="norm of the gradient with respect to the output", yscale="log")
         below.tick_params(axis="x", rotation=90, labelsize=7)
-        if path is not None:
-            figure.savefig(path)
-        return figure
+        return saved(figure, path)
 
 
 # ---------------------------------------------------------------------- one run

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import no_grad
 from autograd.dispatch import bare
+from autograd.figure import new_figure, saved
 from autograd.random import default_generator
 from nn.module import Module
 from nn.progress import shown
@@ -37,11 +38,7 @@ class Landscape:
 
         Raises ImportError without matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError('plots need the package matplotlib: pip install "chainrule[examples]"') from error
-        figure = Figure(layout="constrained")
+        figure = new_figure()
         axes = figure.subplots()
         if self.losses.ndim == 1:
             axes.plot(self.steps, self.losses)
@@ -51,9 +48,7 @@ class Landscape:
             figure.colorbar(lines, label="loss")
             axes.plot(0, 0, "k+")
             axes.set(xlabel="step along the first direction", ylabel="along the second", aspect="equal")
-        if path is not None:
-            figure.savefig(path)
-        return figure
+        return saved(figure, path)
 
 
 def landscape(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.figure import new_figure, saved
 from optim.optimizer import Optimizer
 
 __all__ = ["FactorLR", "LRScheduler"]
@@ -109,18 +110,12 @@ class LRScheduler:
 
         Raises ImportError without matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError('plots need the package matplotlib: pip install "chainrule[examples]"') from error
-        figure = Figure(figsize=(6, 3.2), layout="constrained")
+        figure = new_figure(6, 3.2)
         axes = figure.subplots()
         axes.plot(np.arange(self.last_epoch, self.last_epoch + steps), self.preview(steps))
         axes.set(title=type(self).__name__, xlabel="epoch", ylabel="learning rate")
         axes.grid(alpha=0.3)
-        if path is not None:
-            figure.savefig(path)
-        return figure
+        return saved(figure, path)
 
 
 def _is_function(value: Any) -> bool:
