@@ -165,6 +165,12 @@ def test_softmax_needs_floats_and_an_axis():
         F.softmax(X, 1)
 
 
+@pytest.mark.parametrize("function", [F.softplus, F.logsigmoid, F.softsign, F.softshrink, F.mish])
+def test_functions_of_real_numbers_refuse_complex_ones(function):
+    with pytest.raises(TypeError, match=f"{function.__name__}.. is a function of real numbers; got complex128"):
+        function(Tensor([1j], requires_grad=True))
+
+
 @pytest.mark.parametrize("gate", [F.glu, F.swiglu])
 def test_gates_of_complex_numbers(gate):
     z = np.random.default_rng(0).normal(size=(2, 6)) + 0.3j
