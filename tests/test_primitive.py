@@ -213,6 +213,18 @@ def test_log_sums_of_complex_terms():
         assert gradcheck(f, (z, b), order=2, forward=True)
 
 
+def test_a_primitive_belongs_to_the_module_that_declares_it():
+    assert autograd.registry["tanh"].__module__ == "autograd.numpy.elementwise"
+    assert autograd.registry["matmul"].__module__ == "autograd.numpy.products"
+    for declared in (
+        elementwise(np.tanh, lambda out: 1 - out * out),
+        linear(lambda x: 2 * x, x=lambda g: 2 * g, name="twice"),
+        primitive(lambda x: 2 * x, vjp={"x": lambda g: 2 * g}, name="twice"),
+        primitive(lambda *xs: sum(xs), vjp=lambda g, needs: [g] * len(needs), name="total"),
+    ):
+        assert declared.__module__ == __name__
+
+
 # ---------------------------------------------------------------------- Function
 
 
