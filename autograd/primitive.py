@@ -21,7 +21,9 @@ multiplies with the conjugate of its derivative.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -562,10 +564,22 @@ def _forwarding(declared: Primitive) -> Any:
     return call
 
 
+def _declarer() -> str:
+    """The name of the module that declares a primitive: the caller's of this and the neighbouring file."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module: str = frame.f_globals.get("__name__", "")
+        if module not in ("autograd.primitive", "autograd.elementwise"):
+            return module
+        frame = frame.f_back
+    return ""
+
+
 def publish(declared: Primitive, function: Any, doc: str | None, implements: Any) -> Any:
     """Enter a primitive in the tables, and dress the function that users call."""
     function.__name__ = function.__qualname__ = declared.name
     function.__doc__ = doc
+    function.__module__ = _declarer()
     function.primitive = declared
     registry[declared.name] = function
     for each in implements if isinstance(implements, (list, tuple)) else (implements,):

@@ -20,8 +20,13 @@ __all__ = ["attend", "attention_weights", "causal_bias", "mask_bias", "scaled_do
 
 
 def _attention_weights(query: Any, key: Any, bias: Any = None, scale: float = 1.0, empty: float = 0.0) -> Any:
-    """``softmax(s Q Kᵀ + B)`` over the keys, in one buffer; rows whose scores are all −∞ hold ``empty``."""
+    """``softmax(s Q Kᵀ + B)`` over the keys, in one buffer; rows whose scores are all −∞ hold ``empty``.
+
+    Raises TypeError unless the scores are floats.
+    """
     scores = np.matmul(query, np.swapaxes(key, -1, -2))
+    if scores.dtype.kind != "f":
+        raise TypeError(f"attention of dtype {scores.dtype}; convert queries and keys to floats first")
     scores *= scale
     with np.errstate(over="ignore"):  # of a bias far below the scores
         if bias is not None:

@@ -78,7 +78,15 @@ def gru_step(gates: Any, hidden: Any, weight: Any, bias: Any, reset_after: bool)
     return (1 - z) * hidden + z * n
 
 
-# ---------------------------------------------------------------------- order of the steps
+# ---------------------------------------------------------------------- dtype, order of the steps
+
+
+def _dtype(name: str, *operands: Any) -> np.dtype[Any]:
+    """What the operands (or None) promote to; raises TypeError unless that is a float dtype."""
+    dtype = np.result_type(*(x for x in operands if x is not None))
+    if dtype.kind != "f":
+        raise TypeError(f"{name} computes with floats; got {dtype}")
+    return dtype
 
 
 def _order(steps: int, count: int, sizes: Sizes, reverse: bool) -> list[tuple[int, int]]:
@@ -140,7 +148,7 @@ def _rnn(
 ) -> Any:
     """States (T + 1, N, H) of the simple recurrence ``h_t = σ(x_t + W h_{t−1})``."""
     steps, count, width = gates.shape
-    states = np.empty((steps + 1, count, width), np.result_type(gates, hidden, weight))
+    states = np.empty((steps + 1, count, width), _dtype("rnn", gates, hidden, weight))
     states[0] = hidden
     transposed = weight.T
     for k, (t, active) in enumerate(_order(steps, count, sizes, reverse)):
@@ -209,7 +217,7 @@ def _lstm(
     """
     steps, count = gates.shape[:2]
     width = cell.shape[-1]
-    dtype = np.result_type(gates, hidden, cell, weight)
+    dtype = _dtype("lstm", gates, hidden, cell, weight)
     half = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype), width)
     shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], dtype), width)
     acts = gates * half
@@ -345,7 +353,7 @@ def _gru(
     """
     steps, count = gates.shape[:2]
     width = hidden.shape[-1]
-    dtype = np.result_type(gates, hidden, weight, *(() if bias is None else (bias,)))
+    dtype = _dtype("gru", gates, hidden, weight, bias)
     offset = np.zeros(3 * width, dtype) if bias is None else bias
     acts = np.array(gates, dtype)
     states, inner = np.empty((steps + 1, count, width), dtype), np.zeros((steps, count, width), dtype)

@@ -9,7 +9,7 @@ import pytest
 
 import nn
 import nn.functional as F
-from autograd import Tensor, manual_seed
+from autograd import Tensor, gradcheck, gradgradcheck, manual_seed
 
 X = np.linspace(-4, 4, 33)
 
@@ -163,3 +163,16 @@ def test_softmax_needs_floats_and_an_axis():
         F.softmax(np.arange(3), 0)
     with pytest.raises(np.exceptions.AxisError):
         F.softmax(X, 1)
+
+
+@pytest.mark.parametrize("function", [F.softplus, F.logsigmoid, F.softsign, F.softshrink, F.mish])
+def test_functions_of_real_numbers_refuse_complex_ones(function):
+    with pytest.raises(TypeError, match=f"{function.__name__}.. is a function of real numbers; got complex128"):
+        function(Tensor([1j], requires_grad=True))
+
+
+@pytest.mark.parametrize("gate", [F.glu, F.swiglu])
+def test_gates_of_complex_numbers(gate):
+    z = np.random.default_rng(0).normal(size=(2, 6)) + 0.3j
+    assert gradcheck(gate, z, forward=True)
+    assert gradgradcheck(gate, z, forward=True)

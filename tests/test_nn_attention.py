@@ -7,7 +7,7 @@ import pytest
 
 import nn
 from autograd import Tensor, manual_seed, no_grad
-from nn.attention import scaled_dot_product_attention
+from nn.attention import attend, attention_weights, scaled_dot_product_attention
 from nn.multihead import KeyValueCache, MultiheadAttention
 from nn.position import RotaryPositions, SinusoidalPositions, rotary_embedding, sinusoidal_positions
 from nn.transformer import (
@@ -371,3 +371,11 @@ def test_rotations_refuse():
         RotaryPositions(4)(x(2, 6))
     with pytest.raises(ValueError, match="base of the wavelengths is positive"):
         rotary_embedding(x(2, 4), base=0)
+
+
+def test_the_fused_operations_refuse_complex_numbers():
+    q = np.ones((2, 3)) * 1j
+    with pytest.raises(TypeError, match="attention of dtype complex128"):
+        attention_weights(q, q)
+    with pytest.raises(TypeError, match="attention of dtype complex128"):
+        attend(q, q, q, None, 1.0)

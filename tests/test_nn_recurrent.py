@@ -9,6 +9,7 @@ import pytest
 
 import nn
 from autograd import Tensor, gradcheck, gradgradcheck, manual_seed
+from nn.scan import gru_scan, lstm_scan, rnn_scan
 from nn.utils import rnn
 
 RNG = np.random.default_rng(0)
@@ -234,3 +235,13 @@ def test_large_inputs_saturate():
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_recurrences_of_complex_numbers_are_refused():
+    z, h = np.ones((3, 2, 2)) * 1j, np.zeros((2, 2))
+    with pytest.raises(TypeError, match="rnn computes with floats; got complex128"):
+        rnn_scan(z, h, h)
+    with pytest.raises(TypeError, match="lstm computes with floats; got complex128"):
+        lstm_scan(np.tile(z, 4), h, h, np.tile(h, (4, 1)))
+    with pytest.raises(TypeError, match="gru computes with floats; got complex128"):
+        gru_scan(np.tile(z, 3), h, np.tile(h, (3, 1)))

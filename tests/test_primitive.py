@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Function, Tensor, elementwise, grad, jvp, linear, primitive
+import autograd.numpy as anp
+from autograd import Function, Tensor, elementwise, grad, gradcheck, jvp, linear, primitive
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +203,26 @@ def test_complex_gradients_point_uphill():
     slope = (loss(z + h * t) - loss(z - h * t)) / (2 * h)
     assert np.isclose(jvp(loss, (z,), (t,))[1], slope, rtol=1e-6)
     assert np.isclose(np.real(np.vdot(g, t)), slope, rtol=1e-6)
+
+
+def test_log_sums_of_complex_terms():
+    rng = np.random.default_rng(0)
+    z, b = (rng.normal(size=(2, 3)) + 0.4j * rng.normal(size=(2, 3)) for _ in range(2))
+    for f in (lambda z, b: anp.logsumexp(z, 1), lambda z, b: anp.logsumexp(z, 0, 2 + b)):
+        assert gradcheck(f, (z, b), forward=True)
+        assert gradcheck(f, (z, b), order=2, forward=True)
+
+
+def test_a_primitive_belongs_to_the_module_that_declares_it():
+    assert autograd.registry["tanh"].__module__ == "autograd.numpy.elementwise"
+    assert autograd.registry["matmul"].__module__ == "autograd.numpy.products"
+    for declared in (
+        elementwise(np.tanh, lambda out: 1 - out * out),
+        linear(lambda x: 2 * x, x=lambda g: 2 * g, name="twice"),
+        primitive(lambda x: 2 * x, vjp={"x": lambda g: 2 * g}, name="twice"),
+        primitive(lambda *xs: sum(xs), vjp=lambda g, needs: [g] * len(needs), name="total"),
+    ):
+        assert declared.__module__ == __name__
 
 
 # ---------------------------------------------------------------------- Function

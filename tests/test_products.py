@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import autograd.numpy.products as products
 from autograd import Tensor, grad, hvp, jvp, vjp
-from tests.cases.products import CASES
+from autograd.cases.products import CASES
 
 
 def differences(f: Any, inputs: tuple[np.ndarray, ...], g: np.ndarray, i: int) -> np.ndarray:

@@ -328,9 +328,10 @@ _log_sum = primitive(
     _logsumexp,
     vjp={
         "a": lambda g, a, axis, b, out, a_shape: (
-            expanded(g, a_shape, axis) * (exp_share(a, out, axis) if b is None else b * exp_share(a, out, axis))
+            expanded(g, a_shape, axis)
+            * conjugated(exp_share(a, out, axis) if b is None else b * exp_share(a, out, axis))
         ),
-        "b": lambda g, a, axis, out, a_shape: expanded(g, a_shape, axis) * exp_share(a, out, axis),
+        "b": lambda g, a, axis, out, a_shape: expanded(g, a_shape, axis) * conjugated(exp_share(a, out, axis)),
     },
     jvp={
         "a": lambda t, a, axis, b, out, keepdims: np.sum(

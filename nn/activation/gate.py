@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
+from autograd.elementwise import conjugated
 from autograd.numpy.elementwise import sigmoid
 from nn.activation.smooth import silu, silu_slope
 from nn.module import Module
@@ -54,7 +55,7 @@ def _gate(fun: Any, slopes: Any, name: str) -> Any:
 
     def pull(g: Any, input: Any, dim: int) -> Any:
         to_a, to_b = slopes(input, dim)
-        return np.concatenate([g * to_a, g * to_b], dim)
+        return np.concatenate([g * conjugated(to_a), g * conjugated(to_b)], dim)
 
     def push(t: Any, input: Any, dim: int) -> Any:
         to_a, to_b = slopes(input, dim)

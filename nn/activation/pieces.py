@@ -14,6 +14,7 @@ from autograd.dispatch import Differentiable, bare
 from autograd.numpy.elementwise import relu
 from autograd.random import default_generator
 from nn import init
+from nn.activation.real import check_real
 from nn.inplace import InplaceModule
 from nn.module import Module
 from nn.parameter import unset
@@ -142,6 +143,7 @@ def _softshrink(input: Any, lambd: float = 0.5) -> Any:
     """``z`` moved by λ towards 0, and 0 where ``|z| ≤ λ``. Raises ValueError for a negative λ."""
     if not lambd >= 0:
         raise ValueError(f"softshrink() takes lambd ≥ 0; got {lambd}")
+    check_real("softshrink", input)
     return input - np.clip(input, -lambd, lambd)
 
 

@@ -1,6 +1,6 @@
 """Smooth activations, and those that are exponential below 0: the functions and their modules.
 
-Integers are converted to floats.
+Integers are converted to floats; complex numbers are refused where a formula is meant for real ones.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from autograd import elementwise
 from autograd.dispatch import Differentiable, bare
 from autograd.numpy.elementwise import sigmoid, tanh
+from nn.activation.real import check_real
 from nn.inplace import InplaceModule
 from nn.module import Module
 
@@ -69,6 +70,7 @@ selu = elementwise(
 
 def _softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """``log(1 + e^(βz)) / β``, and ``z`` itself where ``βz`` exceeds the threshold, as in PyTorch."""
+    check_real("softplus", input)
     scaled = input if beta == 1 else beta * input
     smooth = np.log1p(np.exp(-np.abs(scaled))) + np.maximum(scaled, 0)
     return np.where(scaled > threshold, input, smooth if beta == 1 else smooth / beta)
@@ -83,6 +85,7 @@ softplus = elementwise(
 
 def _logsigmoid(input: Any) -> Any:
     """``log σ(z) = −log(1 + e^(−z))``, for ``z`` of any size."""
+    check_real("logsigmoid", input)
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
 
 
@@ -91,6 +94,7 @@ logsigmoid = elementwise(_logsigmoid, lambda input: sigmoid(-input), name="logsi
 
 def _softsign(input: Any) -> Any:
     """``z / (1 + |z|)`` (Bergstra et al. 2009)."""
+    check_real("softsign", input)
     return input / (1 + np.abs(input))
 
 
@@ -112,6 +116,7 @@ silu = elementwise(_silu, silu_slope, name="silu")
 
 def _mish(input: Any) -> Any:
     """``z tanh(log(1 + e^z))`` (Misra 2020)."""
+    check_real("mish", input)
     input = np.asarray(input)
     e = np.exp(np.minimum(input, 5 if input.dtype == np.float16 else 20))  # from there on the ratio below is 1
     n = e * (e + 2)

@@ -20,7 +20,11 @@ __all__ = ["CTCLoss", "ctc_loss"]
 
 
 def _entered(a: Any, skips: Any) -> Any:
-    """``log(e^(a_s) + e^(a_(s−1)) + e^(a_(s−2) + skips_s))``: all ways into each state s; −∞ where there is none."""
+    """``log(e^(a_s) + e^(a_(s−1)) + e^(a_(s−2) + skips_s))``: all ways into each state s; −∞ where there is none.
+
+    Raises TypeError unless these are floats.
+    """
+    floats("ctc_step", a)
     ways = np.empty((3, *a.shape), a.dtype)
     ways[0] = a
     ways[1, :, :1] = ways[2, :, :2] = -np.inf

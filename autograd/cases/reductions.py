@@ -11,12 +11,13 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 import autograd.numpy as anp
-from tests.cases.base import Case, an_axis, arrays, distinct, full_shapes, seeds, shapes, some_axes
+from autograd.cases.base import Case, an_axis, arrays, distinct, full_shapes, seeds, shapes, some_axes
 
 
 @st.composite
 def reduced(
     draw: Any,
+    /,
     function: Callable[..., Any],
     shape: Any = shapes,
     inputs: Callable[..., Any] = arrays,

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import autograd.numpy.products as products
-from tests.cases.base import Case, arrays, shapes, sides
+from autograd.cases.base import Case, arrays, shapes, sides
 
 
 @st.composite
@@ -153,11 +153,13 @@ def written(terms: list[list[str]], output: list[str] | None, optimize: Any, int
 
         spelled.__name__ = f"einsum '{subscripts}'"
         return spelled
-    numbered = [[Ellipsis if s == "..." else LABELS.index(s) for s in labels] for labels in [*terms, output or []]]
+    numbered: list[Any] = [
+        [Ellipsis if s == "..." else LABELS.index(s) for s in labels] for labels in [*terms, output or []]
+    ]
 
     def numbers(*x: Any) -> Any:
-        pairs = [each for pair in zip(x, numbered, strict=False) for each in pair]
-        return np.einsum(*pairs, *([] if output is None else [numbered[-1]]), optimize=optimize)
+        pairs: list[Any] = [each for pair in zip(x, numbered, strict=False) for each in pair]
+        return np.einsum(*pairs, *([] if output is None else numbered[-1:]), optimize=optimize)
 
     numbers.__name__ = f"einsum {numbered} implicit={output is None}"
     return numbers

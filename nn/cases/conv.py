@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from autograd.cases.base import Case, arrays
 from nn import _windows, convolution, folding, padding
-from tests.cases.base import Case, arrays
 
 small = st.integers(1, 2)
 
@@ -17,8 +17,7 @@ small = st.integers(1, 2)
 def geometries(draw: Any) -> dict[str, Any]:
     """Shapes and options of a convolution that fit exactly, with padding of either sign; N may be 0."""
     ndim = draw(st.sampled_from([1, 1, 2, 2, 3]))
-    each = lambda strategy: tuple(draw(strategy) for _ in range(ndim))
-    kernel, counts, stride, dilation = each(small), each(small), each(small), each(small)
+    kernel, counts, stride, dilation = (tuple(draw(small) for _ in range(ndim)) for _ in range(4))
     pairs = tuple((draw(st.integers(-1, 2)), draw(st.integers(-1, 2))) for _ in range(ndim))
     spans = [(m - 1) * s + d * (k - 1) + 1 for m, s, d, k in zip(counts, stride, dilation, kernel, strict=True)]
     sides = [span - a - b for span, (a, b) in zip(spans, pairs, strict=True)]

@@ -1,8 +1,10 @@
-"""What a case of the primitive table is, and the generated inputs that cases are made of."""
+"""What a case is, and the generated inputs that cases are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,26 @@ class Case:
     def __repr__(self) -> str:
         shapes = ", ".join(str(x.shape) for x in self.inputs)
         return f"Case({getattr(self.function, '__name__', self.function)}, shapes: {shapes})"
+
+
+Cases = dict[str, st.SearchStrategy[Case]]  # by the primitive's name
+
+
+def collected(package: str, path: Iterable[str]) -> Cases:
+    """The ``CASES`` of all modules in a package but ``base``, as one table.
+
+    Raises ValueError where two modules have cases of the same name.
+    """
+    cases: Cases = {}
+    for module in pkgutil.iter_modules(path):
+        if module.name == "base":
+            continue
+        part = importlib.import_module(f"{package}.{module.name}").CASES
+        twice = cases.keys() & part.keys()
+        if twice:
+            raise ValueError(f"{package}.{module.name} repeats the cases of {', '.join(sorted(twice))}")
+        cases.update(part)
+    return cases
 
 
 # Small sides, 1 and 0 among them; 0-d too.
@@ -58,7 +80,7 @@ def distinct(draw: Any, shape: Any = full_shapes, gap: float = 0.05) -> np.ndarr
 
 
 @st.composite
-def broadcastable(draw: Any, count: int = 2, **options: Any) -> tuple[np.ndarray, ...]:
+def broadcastable(draw: Any, /, count: int = 2, **options: Any) -> tuple[np.ndarray, ...]:
     """``count`` arrays whose shapes broadcast together: sides of 1 and missing leading axes included."""
     full = draw(shapes)
     made = []

@@ -8,17 +8,17 @@ import numpy as np
 from hypothesis import strategies as st
 
 import nn.loss as losses
+from autograd.cases.base import Case, arrays, seeds, shapes, sides
 from nn.loss.binary import logistic_loss
 from nn.loss.cross_entropy import chosen, scattered
 from nn.loss.ctc import entered
-from tests.cases.base import Case, arrays, seeds, shapes, sides
 
 reductions = st.sampled_from(["none", "mean", "sum"])
 filled = st.lists(st.sampled_from([1, 2, 3]), max_size=3).map(tuple)  # a mean of nothing is NaN
 
 
 @st.composite
-def of_pairs(draw: Any, function: Any, first: dict[str, Any], second: dict[str, Any], **options: Any) -> Case:
+def of_pairs(draw: Any, /, function: Any, first: dict[str, Any], second: dict[str, Any], **options: Any) -> Case:
     """A loss of input and target, of equal shape."""
     shape, reduction = draw(filled), draw(reductions)
     given = {key: draw(each) for key, each in options.items()}

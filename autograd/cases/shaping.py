@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from autograd.cases.base import Case, an_axis, arrays, shapes, some_axes
 from autograd.numpy import diagonals, joining
-from tests.cases.base import Case, an_axis, arrays, shapes, some_axes
 
 with_axes = st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=3).map(tuple)
 matrices = st.lists(st.sampled_from([0, 1, 2, 3]), min_size=2, max_size=3).map(tuple)

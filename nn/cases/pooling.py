@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 import nn.resampling as R
+from autograd.cases.base import Case, arrays, distinct, seeds
 from nn._pools import Grid, grid_of, max_pool, picked, placed, pool_spread, pool_sums, winners
 from nn._taps import weighted
 from nn.pooling import repooled, unpooled
-from tests.cases.base import Case, arrays, distinct, seeds
 
 
 @st.composite

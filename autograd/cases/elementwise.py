@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import autograd.numpy as anp
-from tests.cases.base import Case, arrays, broadcastable
+from autograd.cases.base import Case, arrays, broadcastable
 
 INF = float("inf")
 

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import nn.functional as F
-from tests.cases.base import Case, arrays
+from autograd.cases.base import Case, arrays
 
 
 @st.composite

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from autograd.cases.base import Case, an_axis, arrays, distinct, seeds, shapes
 from autograd.numpy import indexing
-from tests.cases.base import Case, an_axis, arrays, distinct, seeds, shapes
 
 with_axes = st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=3).map(tuple)
 

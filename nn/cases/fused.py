@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import nn.functional as F
-from tests.cases.base import Case, an_axis, arrays, seeds, shapes, sides
+from autograd.cases.base import Case, an_axis, arrays, seeds, shapes, sides
 
 
 @st.composite

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import nn.functional as F
 from autograd import manual_seed
+from autograd.cases.base import Case, arrays, seeds, shapes
 from nn.embedding import gather_rows, scatter_rows
-from tests.cases.base import Case, arrays, seeds, shapes
 
 
 @st.composite

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from autograd import manual_seed
+from autograd.cases.base import Case, arrays, sides
 from nn.attention import attend, attention_weights, causal_bias, scaled_dot_product_attention
 from nn.multihead import merge_heads, split_heads
 from nn.position import rotary_embedding
-from tests.cases.base import Case, arrays, sides
 
 few = st.sampled_from([1, 2, 3])
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from autograd.cases.base import Case, arrays, seeds
 from nn.scan import gru_scan, lstm_scan, rnn_scan
-from tests.cases.base import Case, arrays, seeds
 
 
 @st.composite

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 import nn.functional as F
+from autograd.cases.base import Case, an_axis, arrays, shapes
 from nn.activation.smooth import _Phi
-from tests.cases.base import Case, an_axis, arrays, shapes
 
 
 @st.composite
