@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from numbers import Real
@@ -182,26 +182,38 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over options and copies of the state from ``state_dict()`` of an optimiser of like groups.
 
-        Raises ValueError, before anything is changed, for other numbers of groups or parameters, and for
-        arrays of another shape than their parameter.
+        Options that it lacks stay as they are. Raises ValueError, before anything is changed, for other numbers of
+        groups or parameters, arrays of another shape than their parameter, and the state of another kind of optimiser.
         """
-        groups = state_dict["param_groups"]
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
+            raise ValueError('load_state_dict() takes what state_dict() gave: a dict with "state" and "param_groups"')
+        groups = [{**ours, **new} for ours, new in self._paired(state_dict["param_groups"])]
+        loaded = {}
+        for ours, new in zip(self.param_groups, groups, strict=True):
+            self.check(new)
+            for i, p in zip(new["params"], ours["params"], strict=True):
+                loaded[p] = self._entries(self._own(state_dict["state"].get(i, {}), p, new), p)
+        self.state = defaultdict(dict, {p: state for p, state in loaded.items() if state})
+        for ours, new in zip(self.param_groups, groups, strict=True):
+            ours.update({name: value for name, value in new.items() if name != "params"})
+
+    def _paired(self, groups: Sequence[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
         ours = [len(group["params"]) for group in self.param_groups]
         theirs = [len(group["params"]) for group in groups]
         if ours != theirs:
             raise ValueError(f"the state is of groups of {theirs} parameters; this optimizer has groups of {ours}")
-        numbers = chain.from_iterable(group["params"] for group in groups)
-        params = chain.from_iterable(group["params"] for group in self.param_groups)
-        states = [self._without_derived(state_dict["state"].get(i, {})) for i in numbers]
-        loaded = {p: self._entries(state, p) for state, p in zip(states, params, strict=True)}
-        for group in groups:
-            self.check(group)
-        self.state = defaultdict(dict, {p: state for p, state in loaded.items() if state})
-        for group, new in zip(self.param_groups, groups, strict=True):
-            group.update({name: value for name, value in new.items() if name != "params"})
+        return zip(self.param_groups, groups, strict=True)
 
-    def _without_derived(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in state.items() if name not in self.derived_state}
+    def _own(self, state: Mapping[str, Any], p: Tensor, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The entries of a loaded state but for what follows from the number of steps."""
+        own = {name: x for name, x in state.items() if x is not None and name not in self.derived_state}
+        known = {"step", *self.fresh_state(p, options)}
+        if not own.keys() <= known:
+            raise ValueError(
+                f"the state has {', '.join(sorted(own.keys() - known))}, which {type(self).__name__} does not keep: "
+                "it is that of another optimizer"
+            )
+        return own
 
     def state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
         """The shape of an entry of a parameter's state."""

@@ -432,3 +432,20 @@ def test_half_precision_is_updated_in_single(kind):
     optimizer.step()
     assert p.dtype == np.float16
     assert all(a.dtype == np.float32 for a in optimizer.state[p].values() if isinstance(a, np.ndarray))
+
+
+def test_the_state_of_another_optimizer_is_refused_whole():
+    p, q = leaf([1.0, 2.0]), leaf([1.0, 2.0])
+    other, optimizer = SGD([q], 0.1, momentum=0.9), Adam([p], 0.2)
+    run(other, q, GRADIENTS[:1])
+    with pytest.raises(ValueError, match="has momentum_buffer, which Adam does not keep"):
+        optimizer.load_state_dict(other.state_dict())
+    for wrong in ({}, {"state": {}}, [1]):
+        with pytest.raises(ValueError, match='a dict with "state" and "param_groups"'):
+            optimizer.load_state_dict(wrong)
+    assert optimizer.param_groups[0]["lr"] == 0.2
+    assert "momentum" not in optimizer.param_groups[0]
+    state = optimizer.state_dict()
+    del state["param_groups"][0]["eps"]
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["eps"] == 1e-8
