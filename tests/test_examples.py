@@ -24,7 +24,12 @@ def run(example: str, *arguments: str, **environment: str) -> subprocess.Complet
         text=True,
         check=False,
         timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OPENBLAS_NUM_THREADS": "1",
+            **environment,
+        },  # tests run in parallel
     )
 
 
