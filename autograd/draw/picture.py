@@ -1,66 +1,69 @@
-"""A Graphviz picture that can also be drawn without the ``dot`` program."""
+"""A picture: its forms as text, drawn by Graphviz, in a notebook and in files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import graphviz
+from autograd.draw.dot import dot
+from autograd.draw.label import Shown
+from autograd.draw.snapshot import Snapshot
 
 __all__ = ["Picture"]
 
-FONT = "Helvetica,Arial,sans-serif"
-TEXT_FORMATS = (".gv", ".dot")
 
-
-class Picture(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no types
-    """DOT statements as a directed graph that shows itself in a notebook.
+class Picture:
+    """The picture of a graph, which shows itself in a notebook.
 
     Drawn by Graphviz's ``dot`` program, or without it by the library inside the ``pygraphviz`` package. Where
-    neither is there, ``source`` still works, a notebook shows that text, and drawing raises RuntimeError.
+    neither is there, the text forms still work, a notebook shows the plain one, and drawing raises RuntimeError.
+
+    Attributes
+    ----------
+    graph : Snapshot
+        What is drawn, as data.
+    source : str
+        The picture as DOT text. The same graph gives the same text.
     """
 
-    def __init__(self, lines: Iterable[str], rankdir: str, caption: str = "") -> None:
-        super().__init__(
-            graph_attr={
-                "rankdir": rankdir,
-                "bgcolor": "white",
-                "pad": "0.2",
-                "nodesep": "0.25",
-                "ranksep": "0.35",
-                "label": caption,
-                "fontname": FONT,
-                "fontsize": "9",
-                "fontcolor": "#64748b",
-            },
-            node_attr={"shape": "box", "fontname": FONT, "fontsize": "11", "margin": "0.08,0.04", "height": "0.3"},
-            edge_attr={"color": "#94a3b8", "arrowsize": "0.6"},
-        )
-        self.body.extend(lines)
+    def __init__(self, graph: Snapshot, shown: Shown, rankdir: str | None = None) -> None:
+        self.graph = graph
+        self.shown = shown
+        self.rankdir = rankdir
+
+    def __repr__(self) -> str:
+        return f"<Picture of {len(self.graph.boxes):,} boxes and {len(self.graph.edges):,} arrows>"
+
+    @cached_property
+    def source(self) -> str:
+        return dot(self.graph, self.shown, self.rankdir)
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the picture to ``path`` in the format of its suffix, and return the path.
 
-        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text. Raises ValueError without a
-        suffix, RuntimeError where nothing is installed that draws.
+        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text for Graphviz. Raises ValueError
+        without a suffix or for one that Graphviz does not know, RuntimeError where nothing is installed that draws.
         """
         path = Path(path)
-        if path.suffix in TEXT_FORMATS:
-            path.write_text(self.source, encoding="utf-8")
+        texts = {".gv": "source", ".dot": "source"}
+        if path.suffix in texts:
+            path.write_text(getattr(self, texts[path.suffix]), encoding="utf-8")
         elif path.suffix:
             path.write_bytes(self.pipe(path.suffix[1:]))
         else:
             raise ValueError(f"save() chooses the format by the suffix, such as .svg; got {os.fspath(path)!r}")
         return os.fspath(path)
 
-    def pipe(self, format: str | None = None, *args: Any, encoding: str | None = None, **options: Any) -> Any:
+    def pipe(self, format: str = "svg", *, encoding: str | None = None) -> Any:
         """The drawn picture as bytes, or as text in an ``encoding``; see ``save`` for the errors."""
+        import graphviz
+
         try:
-            return super().pipe(format, *args, encoding=encoding, **options)
+            drawn = graphviz.Source(self.source).pipe(format)
         except graphviz.ExecutableNotFound:
-            drawn = self._drawn_by_library(format or self.format)
+            drawn = self._drawn_by_library(format)
         return drawn if encoding is None else drawn.decode(encoding)
 
     def _drawn_by_library(self, format: str) -> bytes:
