@@ -251,6 +251,33 @@ def test_the_recorded_backward_pass_has_a_frame_and_names_its_gradients():
     assert names(draw(w.grad, depth=0).graph)[-1].endswith("backward pass")
 
 
+def test_parameters_stay_with_their_module_whatever_else_uses_them():
+    model = nn.Sequential(nn.Linear(4, 2), nn.Tanh(), nn.Linear(2, 1))
+    loss = (model(X) ** 2).sum() + 0.1 * (model[2].weight ** 2).sum()
+    loss.backward(create_graph=True)
+    penalty = sum((p.grad**2).sum() for p in model.parameters())
+    for root in (loss, penalty):
+        graph = draw(root).graph
+        (weight,) = [box for box in graph.boxes if box.label == "2.weight"]
+        assert [graph.calls[key].path for key in weight.scope] == ["", "2"]
+
+
+def test_tied_parameters_lie_between_their_owners():
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+            self.head.weight = self.embed.weight
+
+        def forward(self, x):
+            return self.head(self.embed(x))
+
+    graph = draw(Tied()(np.array([1, 2])).sum()).graph
+    (weight,) = [box for box in graph.boxes if box.kind == "leaf"]
+    assert weight.label == "embed.weight"
+    assert [graph.calls[key].kind for key in weight.scope] == ["Tied"]
+
+
 def test_drawing_a_network_changes_nothing():
     model = encoder(2).eval()
     x = np.ones((2, 3, 8), np.float32)
