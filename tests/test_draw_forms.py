@@ -281,6 +281,18 @@ def test_an_array_that_was_changed_in_place():
     assert "refuse" not in draw(x * x, memory=True).text
 
 
+def test_a_picture_shows_the_values_at_the_time_of_drawing():
+    w = Tensor(np.ones(2), requires_grad=True, name="w")
+    w.grad = np.zeros(2)
+    first, second = draw(np.sin(w)), draw(np.sin(w))
+    before = first.source, first.text
+    with no_grad():
+        w += 1.0
+        w.grad += 1.0
+    assert (second.source, second.text) == before
+    assert draw(np.sin(w)).text != second.text
+
+
 def test_views_say_whose_memory_they_look_at():
     x = Tensor(np.ones((2, 3)), requires_grad=True, name="x")
     view = x.reshape(3, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd.draw.dot import dot
-from autograd.draw.label import Shown
+from autograd.draw.label import Shown, settled
 from autograd.draw.mermaid import mermaid
 from autograd.draw.snapshot import Snapshot
 from autograd.draw.text import text
@@ -32,10 +32,14 @@ class Picture:
     source, mermaid, text : str
         The picture in Graphviz's language DOT, as a Mermaid flowchart for Markdown, and as plain text. The same
         graph gives the same text. ``print(picture)`` writes the plain one.
+
+    Notes
+    -----
+    Values are those at the time of drawing. A picture keeps the graph that it shows, and its arrays, in memory.
     """
 
     def __init__(self, graph: Snapshot, shown: Shown, rankdir: str | None = None) -> None:
-        self.graph = graph
+        self.graph = settled(graph, shown)
         self.shown = shown
         self.rankdir = rankdir
 
