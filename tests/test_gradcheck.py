@@ -406,14 +406,14 @@ def test_catches(name):
 def test_raises_no_false_alarm(name):
     for seed in SEEDS:
         f, inputs = CORRECT[name](np.random.default_rng(seed))
-        assert gradcheck(f, inputs, forward=True)
+        assert gradcheck(f, inputs)
 
 
 @pytest.mark.parametrize("name", [name for name in CORRECT if name != "computing_in_single_precision"])
 def test_raises_no_false_alarm_about_second_derivatives(name):
     for seed in SEEDS:
         f, inputs = CORRECT[name](np.random.default_rng(seed))
-        assert gradgradcheck(f, inputs, forward=True)
+        assert gradgradcheck(f, inputs)
 
 
 # ---------------------------------------------------------------------- second order
@@ -440,8 +440,8 @@ def test_third_order():
 
 def test_forward_mode_is_held_against_reverse_mode():
     f = primitive(sine, vjp={"x": lambda g, x: g * np.cos(x)}, jvp={"x": lambda t, x: -t * np.cos(x)})
-    assert gradcheck(f, np.array([0.5, 1.0]))
-    result = gradcheck(f, np.array([0.5, 1.0]), forward=True, raise_exception=False)
+    assert gradcheck(f, np.array([0.5, 1.0]), modes="reverse")
+    result = gradcheck(f, np.array([0.5, 1.0]), raise_exception=False)
     assert result.verdicts == ("forward",)
 
 
