@@ -46,6 +46,8 @@ def _constant_factor(a: Matrix, n: Matrix, lengths: set[int]) -> str:
         return ""
     if abs(factor + 1) < 1e-6:
         return "opposite sign"
+    if abs(factor - 1) < 1e-6:
+        return "right to six digits only"
     size = factor if abs(factor) >= 1 else 1 / factor
     whole = round(size)
     if abs(size - whole) < 1e-6 and whole in lengths and whole > 2:

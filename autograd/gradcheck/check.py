@@ -238,9 +238,21 @@ class Inspection:
     def _against_differences(self, point: Point, side: Side) -> list[Finding]:
         fixed = self.problem.fixed if isinstance(side, Forward) else frozenset()
         try:
-            return [f for i in range(len(point.arrays)) if i not in fixed for f in compare(point, side, i)]
+            free = [i for i in range(len(point.arrays)) if i not in fixed]
+            return [f for i in free for f in _worst(point, i, compare(point, side, i))]
         except MisfitError as error:
             return [Finding("forward mode", "forward", cause=str(error))]
+
+
+def _worst(point: Point, i: int, findings: list[Finding]) -> list[Finding]:
+    """What is wrong with an input, for every output; one line for all of them where nothing is."""
+    bad = [f for f in findings if f.verdict != "ok"]
+    if bad or len(findings) == 1:
+        return bad or findings
+    o = max(range(len(findings)), key=lambda o: findings[o].error)
+    worst = findings[o]
+    place = f"{point.output(o)}: {worst.place}" if worst.place else ""
+    return [replace(worst, subject=point.name(i), place=place)]
 
 
 def _is_moot(findings: Sequence[Finding]) -> bool:

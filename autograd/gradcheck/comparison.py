@@ -58,7 +58,7 @@ class Block:
             return Finding(point.subject(self.i, self.o), "ok")
         strict = point.rtol * self.sizes + point.block * self.largest + point.atol
         difference = np.abs(self.a - self.n)
-        error = self._error()
+        error = np.nan_to_num(difference / np.where(self.sizes > 0, self.sizes, 1.0), nan=np.inf)
         suspect = np.where(difference <= strict + self.floor, -1.0, error).max(axis=0)
         for column in np.argsort(-suspect).tolist():
             if suspect[column] < 0:
@@ -69,28 +69,33 @@ class Block:
         masked = np.where(difference <= strict, -1.0, error).max(axis=0)
         masked[suspect >= 0] = -1.0
         for column in np.argsort(-masked)[:MASKED].tolist():
-            if masked[column] > 0 and self._judged(column) == "wrong":
+            if masked[column] > 0 and self._judge(self.a[:, column], self.directions[column])[0] == "wrong":
+                self._judged(column)
                 return self._finding("wrong", column)
         return self._finding("ok", int(np.argmax(self._error().max(axis=0))))
 
     def _error(self) -> Array:
-        error = np.abs(self.a - self.n) / np.where(self.sizes > 0, self.sizes, 1.0)
+        """The error relative to the derivative, or to one that rounding could hide where that is larger."""
+        sizes = np.maximum(self.sizes, self.floor / max(self.point.rtol, TINY))
+        error = np.abs(self.a - self.n) / np.where(sizes > 0, sizes, 1.0)
         error[np.isnan(error)] = np.inf
         return error
 
     def _judged(self, column: int) -> str:
         """The verdict on one direction; the measurement that decided takes the first one's place."""
-        verdict, better = self._judge(self.a[:, column], self.directions[column])
-        self.n[:, column] = np.where(np.isfinite(better), better, self.n[:, column])
+        verdict, better, doubt = self._judge(self.a[:, column], self.directions[column])
+        known = np.isfinite(better)
+        self.n[:, column] = np.where(known, better, self.n[:, column])
+        self.floor[:, column] = np.where(known, doubt, self.floor[:, column]) if verdict == "ok" else 0.0
         return verdict
 
-    def _judge(self, a: Array, d: Array) -> tuple[str, Array]:
-        """The verdict on one direction, and its slopes, after trying smaller and larger steps.
+    def _judge(self, a: Array, d: Array) -> tuple[str, Array, Array]:
+        """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps.
 
         Each entry is judged by the measurement of it that is least uncertain.
         """
         point, probes = self.point, self.probes
-        least, best = np.full((2, *a.shape), np.inf)
+        least, best, doubts = np.full((3, *a.shape), np.inf)
         near, clear = np.zeros((2, *a.shape), bool)
         for value, error, floor in slopes(point.map, point.map.x, d, point.step, point.map.noise):
             n, e, f = probes.times(value[self.span]), probes.norms(error[self.span]), probes.norms(floor[self.span])
@@ -103,24 +108,25 @@ class Block:
             better = relative < least
             least = np.where(better, relative, least)
             best = np.where(better, n, best)
+            doubts = np.where(better, doubt, doubts)
             near = np.where(better, close, near)
             clear = np.where(better, fine | (e <= 10 * f), clear)
             if (close & fine).all():
-                return "ok", n
+                return "ok", n, doubt
         passed = near & clear
         if passed.all():
-            return "ok", best
+            return "ok", best, doubts
         kinked, subgradient = self._kinks(a, d)
         if (np.isfinite(least) & ~near & ~kinked).any():
-            return "wrong", best
+            return "wrong", best, doubts
         if (kinked & ~passed).any():
-            return ("ok" if point.allow_kinks and (subgradient | passed).all() else "kink"), best
+            return ("ok" if point.allow_kinks and (subgradient | passed).all() else "kink"), best, doubts
         exact = complex_step(point, d)
         if exact is not None:
             n = probes.times(exact[self.span])
             if (passed | (np.abs(a - n) <= self._allowed(a, probes.norms(exact[self.span])))).all():
-                return "ok", n
-        return "uncertain", best
+                return "ok", n, np.zeros_like(a)
+        return "uncertain", best, doubts
 
     def _allowed(self, a: Array, size: Array) -> Array:
         point = self.point

@@ -162,11 +162,16 @@ def _linear(point: Point, weights: list[Array], cotangents: list[Array], gradien
 def precision(point: Point, upcast: Point) -> list[Finding]:
     """The gradient in the inputs' own low precision, against that in double precision."""
     vs = [normal(point.rng, y) for y in point.run.values]
+    dtypes = [x.dtype for x in (*point.arrays, *point.run.values)]
     wide = upcast.run.pull([v.astype(y.dtype) for v, y in zip(vs, upcast.run.values, strict=True)])
+    terms = max(float(np.linalg.norm(reals(v) * reals(y))) for v, y in zip(vs, point.run.values, strict=True))
+    terms = max(terms, 0.0 if point.hidden is None else float(np.linalg.norm(point.hidden)))
     found = []
     for i, (low, high) in enumerate(zip(point.run.pull(vs), wide, strict=True)):
         a, n = reals(low).astype(upcast.map.work), reals(high).astype(upcast.map.work)
-        error = np.abs(a - n) / max(float(np.max(np.abs(n), initial=0.0)), np.finfo(float).tiny)
+        largest = max(float(np.max(np.abs(n), initial=0.0)), np.finfo(float).tiny)
+        rounding = 10 * max(np.finfo(t).eps for t in dtypes) * terms / point.scales[point.map.slices[i]]
+        error = np.maximum(np.abs(a - n) - rounding, 0) / largest
         if not (error <= point.same * 5).all():
             k = int(np.argmax(error))
             numbers = float(a[k]), float(n[k]), float(error[k])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.dispatch import bare
 from autograd.dual import Dual
@@ -20,7 +20,19 @@ from autograd.tree import flatten
 
 __all__ = ["Parameters", "modules_in"]
 
-Place = tuple[Any, str]  # where a tensor is held: a namespace and a name in it, or a closure's cell
+
+class Place(NamedTuple):
+    """Where a tensor is held: a container and a key in it, or a closure's cell; and what it is called there."""
+
+    holder: Any
+    key: Any
+    name: str
+
+    def put(self, value: Any) -> None:
+        if isinstance(self.holder, (dict, list)):
+            self.holder[self.key] = value
+        else:
+            self.holder.cell_contents = value
 
 
 class Parameters:
@@ -40,12 +52,12 @@ class Parameters:
             for name, tensor in module.named_parameters():
                 names.setdefault(id(tensor), name)
         held = list(held_in(f))
-        for (_, name), value in held:
+        for place, value in held:
             if isinstance(value, Tensor):
-                names.setdefault(id(value), value.name or name)
+                names.setdefault(id(value), value.name or place.name)
         order = {key: k for k, key in enumerate(names)}
         self.tensors = sorted(leaves, key=lambda t: order.get(id(t), len(order)))
-        self.names = [names.get(id(t)) or t.name or f"closed over {k}" for k, t in enumerate(self.tensors)]
+        self.names = [names.get(id(t)) or t.name or f"number {k}" for k, t in enumerate(self.tensors)]
         self.places: list[list[Place]] = [[p for p, value in held if value is t] for t in self.tensors]
 
     @contextmanager
@@ -58,13 +70,13 @@ class Parameters:
                 if isinstance(value, Dual):
                     moved += [(place, tensor) for place in places]
                     for place in places:
-                        put(place, value)
+                        place.put(value)
                 else:
                     tensor._data, tensor._node, tensor._family = bare(value), getattr(value, "_node", None), None
             yield
         finally:
             for place, tensor in moved:
-                put(place, tensor)
+                place.put(tensor)
             for tensor, parts in zip(self.tensors, before, strict=True):
                 tensor._data, tensor._node, tensor._family = parts
 
@@ -86,14 +98,6 @@ def leaf_tensors(outputs: Sequence[Any]) -> list[Tensor]:
     return [t for t in tensors if t is not None]
 
 
-def put(place: Place, value: Any) -> None:
-    holder, name = place
-    if isinstance(holder, dict):
-        holder[name] = value
-    else:
-        holder.cell_contents = value
-
-
 # ---------------------------------------------------------------------- what a function can see
 
 
@@ -112,9 +116,13 @@ def held_in(f: Callable[..., Any]) -> Iterator[tuple[Place, Any]]:
     for value in reachable(f):
         if is_module(value):
             for _, module in value.named_modules():
-                yield from (((vars(module), name), item) for name, item in vars(module).items())
+                yield from ((Place(vars(module), name, name), item) for name, item in vars(module).items())
         elif hasattr(value, "__code__"):
-            yield from references(value)
+            for place, item in references(value):
+                yield place, item
+                if isinstance(item, (list, dict)):
+                    keys = item.keys() if isinstance(item, dict) else range(len(item))
+                    yield from ((Place(item, key, f"{place.name}[{key!r}]"), item[key]) for key in keys)
 
 
 def references(function: Any) -> Iterator[tuple[Place, Any]]:
@@ -122,11 +130,11 @@ def references(function: Any) -> Iterator[tuple[Place, Any]]:
     code = function.__code__
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:
-            yield (cell, name), cell.cell_contents
+            yield Place(cell, None, name), cell.cell_contents
         except ValueError:  # not assigned yet
             continue
     space = function.__globals__
-    yield from (((space, name), space[name]) for name in code.co_names if name in space)
+    yield from ((Place(space, name, name), space[name]) for name in code.co_names if name in space)
 
 
 def reachable(f: Callable[..., Any]) -> Iterator[Any]:

@@ -45,7 +45,7 @@ class Point:
 
     def __init__(self, problem: Problem, rng: np.random.Generator, hidden: Array | None, options: Options) -> None:
         self.problem, self.function, self.arrays = problem, problem.function, problem.arrays
-        self.rng, self.allow_kinks = rng, options.allow_kinks
+        self.rng, self.hidden, self.allow_kinks = rng, hidden, options.allow_kinks
         self.before = [a.copy() for a in self.arrays]
         self.run = Run(self.function, self.arrays)
         with no_grad():
@@ -95,9 +95,10 @@ class Point:
 
     def subject(self, i: int, o: int = 0) -> str:
         """An input, and where there are several the output, as the report calls them."""
-        x = self.arrays[i]
-        output = f", {self.output(o)}" if len(self.outputs) > 1 else ""
-        return f"{self.problem.names[i]} {x.shape} {x.dtype}{output}"
+        return f"{self.name(i)}, {self.output(o)}" if len(self.outputs) > 1 else self.name(i)
+
+    def name(self, i: int) -> str:
+        return f"{self.problem.names[i]} {self.arrays[i].shape} {self.arrays[i].dtype}"
 
     def output(self, o: int) -> str:
         return f"output {o}" if self.problem.outputs is None else self.problem.outputs[o]

@@ -26,9 +26,9 @@ MEANINGS = {
     "layout": "the result depends on the memory layout of the inputs",
     "zero cotangent": "a zero cotangent gives a gradient that is not zero",
     "not linear": "the gradient is not linear in the cotangent: a rule uses g otherwise than linearly",
-    "precision": "in the inputs' own dtype the gradient is less precise than that dtype allows",
+    "precision": "the gradient is less precise than its dtype allows",
     "aliased": "the same tensor given twice gets another gradient than two equal tensors together",
-    "forward": "forward mode disagrees with reverse mode",
+    "forward": "forward mode (first number) disagrees with reverse mode (second number)",
     "no forward mode": "forward mode was asked for, and an operation has no rule for it",
 }
 
