@@ -101,8 +101,10 @@ class Block:
             n, e, f = probes.times(value[self.span]), probes.norms(error[self.span]), probes.norms(floor[self.span])
             size = probes.norms(value[self.span])
             doubt = 4 * f + 3 * e
-            # Relative, since steps across a pole give wrong values that are small, and so is their error.
-            relative = np.nan_to_num(doubt / (size + 1e-9 * self.largest + TINY), nan=np.inf)
+            # Relative, since steps across a pole give wrong values that are small, and so is their error;
+            # to the gradient's own size where the function does not move at all.
+            scale = np.where((size == 0) & (e == 0), np.abs(a), size)
+            relative = np.nan_to_num(doubt / (scale + 1e-9 * self.largest + TINY), nan=np.inf)
             fine = doubt <= max(1e-4, point.rtol / 10) * size + max(1e-9, point.block) * self.largest
             close = np.abs(a - n) <= self._allowed(a, size) + doubt
             better = relative < least
