@@ -163,19 +163,19 @@ def transposed(lib, rng):
 
 @bug(cause="rolled along axis 1")
 def rolled(lib, rng):
-    weights, before = lib.array(rng.uniform(1, 2, (2, 4))), [3, 0, 1, 2]
+    weights, before = lib.array(rng.uniform(1, 2, (2, 4))), numpy.array([3, 0, 1, 2])
     return lib.operation(lambda x: x * weights, lambda g: (g * weights)[:, before]), [rng.standard_normal((2, 4))]
 
 
 @bug(cause="reversed along axis 0")
 def turned_round(lib, rng):
-    order = [3, 2, 1, 0]
+    order = numpy.array([3, 2, 1, 0])
     return lib.operation(lambda x: x[order], lambda g: g + 0), [rng.standard_normal(4)]
 
 
 @bug(cause="another order")
 def permutation_not_inverted(lib, rng):
-    order = [2, 0, 1, 3]
+    order = numpy.array([2, 0, 1, 3])
     return lib.operation(lambda x: x[order], lambda g: g[order]), [rng.standard_normal(4)]
 
 
@@ -247,12 +247,15 @@ def constant_that_depends_on_the_input(lib, rng):
 
 @bug(cause="should be zero")
 def gradient_where_there_is_none(lib, rng):
-    return lib.operation(lambda x: lib.np.floor(x), lambda g: g + 0), [rng.integers(-3, 3, 4) + rng.uniform(0.2, 0.8, 4)]
+    return lib.operation(lambda x: lib.np.floor(x), lambda g: g + 0), [
+        rng.integers(-3, 3, 4) + rng.uniform(0.2, 0.8, 4)
+    ]
 
 
 @bug()
 def stale_saved_value(lib, rng):
     np, kept = lib.np, []
+    lib.need("state")
 
     def rule(g, x):
         kept.append(lib.detach(x))
@@ -280,7 +283,9 @@ def random_output(lib, rng):
 @bug("random")
 def random_gradient(lib, rng):
     np = lib.np
-    return lib.operation(lambda x: np.sin(x), lambda g, x: g * np.cos(x) * rng.normal(1, 1e-4)), [rng.standard_normal(3)]
+    return lib.operation(lambda x: np.sin(x), lambda g, x: g * np.cos(x) * rng.normal(1, 1e-4)), [
+        rng.standard_normal(3)
+    ]
 
 
 @bug("mutated")
