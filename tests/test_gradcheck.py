@@ -1,33 +1,27 @@
-"""The gradient check itself: it must catch every injected bug, and raise no false alarm."""
+"""The gradient check as its users meet it: what it takes, what it finds, and what it leaves alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 import autograd.numpy as anp
-from autograd import Tensor, elementwise, linear, primitive, registry
+from autograd import Tensor, elementwise, primitive
 from autograd.dispatch import bare
-from autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from autograd.gradcheck import GradcheckError, assert_gradients, gradcheck, gradgradcheck
 
-
-@pytest.fixture(autouse=True)
-def _own_primitives() -> Iterator[None]:
-    """Take the primitives declared here out of the library's table again."""
-    before = dict(registry)
-    yield
-    registry.clear()
-    registry.update(before)
+pytestmark = pytest.mark.usefixtures("own_primitives")
 
 
 def sine(x: Any) -> Any:
     return np.sin(x)
 
 
-# ---------------------------------------------------------------------- second order
+# ---------------------------------------------------------------------- orders
 
 
 def wrong_in_second_order(x):
@@ -45,15 +39,71 @@ def test_a_bug_of_second_order_only_is_found_there():
 
 def test_third_order():
     assert gradcheck(lambda x, y: np.sin(x) * y**3, (np.array([0.4, 1.0]), 0.9), order=3)
+
+
+def test_several_orders_in_one_report():
+    result = gradcheck(wrong_in_second_order, np.array([0.3, -1.1]), order=(1, 2), raise_exception=False)
+    verdicts = {finding.subject: finding.verdict for finding in result.findings}
+    assert verdicts["order 1: input 0 (2,) float64"] == "ok"
+    assert verdicts["order 2: input 0 (2,) float64"] == "wrong"
+    assert "order=(1, 2)" in result.call
+
+
+@pytest.mark.parametrize("order", [0, (), (1, 0)])
+def test_orders_are_1_or_higher(order):
     with pytest.raises(ValueError, match="order 1 or higher"):
-        gradcheck(np.sin, 1.0, order=0)
+        gradcheck(np.sin, 1.0, order=order)
+
+
+# ---------------------------------------------------------------------- modes
+
+
+def with_rules(vjp, jvp):
+    return primitive(sine, vjp={"x": vjp}, jvp={"x": jvp})
 
 
 def test_forward_mode_is_held_against_reverse_mode():
-    f = primitive(sine, vjp={"x": lambda g, x: g * np.cos(x)}, jvp={"x": lambda t, x: -t * np.cos(x)})
+    f = with_rules(lambda g, x: g * np.cos(x), lambda t, x: -t * np.cos(x))
     assert gradcheck(f, np.array([0.5, 1.0]), modes="reverse")
     result = gradcheck(f, np.array([0.5, 1.0]), raise_exception=False)
     assert result.verdicts == ("forward",)
+    assert "opposite sign" in str(result)
+
+
+def test_forward_mode_alone_is_held_against_differences():
+    x = np.array([0.5, 1.0])
+    right_forwards = with_rules(lambda g, x: -g * np.cos(x), lambda t, x: t * np.cos(x))
+    assert gradcheck(right_forwards, x, modes="forward")
+    wrong_forwards = with_rules(lambda g, x: g * np.cos(x), lambda t, x: 2 * t * np.cos(x))
+    assert gradcheck(wrong_forwards, x, modes=("forward",), raise_exception=False).verdicts == ("wrong",)
+
+
+def test_a_tangent_of_another_dtype_is_found():
+    f = with_rules(lambda g, x: g * np.cos(x), lambda t, x: (t * np.cos(x))[:1])
+    with pytest.raises(GradcheckError, match="forward"):
+        gradcheck(f, np.array([0.5, 1.0]))
+
+
+def both(x):
+    """Two outputs and no forward rule, which the reverse rule cannot stand in for."""
+    rule = lambda g, x: g[0] * np.cos(x) - g[1] * np.sin(x)
+    return primitive(lambda x: (np.sin(x), np.cos(x)), vjp={"x": rule}, name="both")(x)
+
+
+def test_missing_forward_mode_is_noted_by_default_and_fails_where_it_was_asked_for():
+    x = np.array([0.5, 1.0])
+    result = gradcheck(both, x)
+    assert any("forward mode was not checked" in note and "'both'" in note for note in result.notes)
+    for modes in ("forward", ("reverse", "forward")):
+        asked = gradcheck(both, x, modes=modes, raise_exception=False)
+        assert asked.verdicts == ("no forward mode",)
+    assert not gradcheck(both, x, modes="reverse").notes
+
+
+def test_unknown_modes_are_refused():
+    for modes in ("backward", (), ("reverse", "sideways")):
+        with pytest.raises(ValueError, match="modes are"):
+            gradcheck(np.sin, 1.0, modes=modes)
 
 
 # ---------------------------------------------------------------------- kinks and edges
@@ -86,32 +136,14 @@ def test_a_value_that_is_not_finite_is_an_outcome_of_its_own():
     assert gradcheck(np.log, np.array([0.0, 1.0]), raise_exception=False).verdicts == ("not finite",)
 
 
-# ---------------------------------------------------------------------- what it takes and gives
+def test_a_wrong_gradient_that_first_steps_cannot_tell_from_rounding_is_found_by_longer_ones():
+    x = np.array([0.3, 0.7])
+    f = elementwise(lambda x: 1 + 1e-12 * np.sin(x), lambda x: -1e-12 * np.cos(x), name="f")
+    assert gradcheck(f, x, raise_exception=False).verdicts == ("wrong",)
+    assert gradcheck(lambda x: 1 + 1e-12 * np.sin(x), x)
 
 
-def test_the_report_names_the_place_the_cause_and_how_to_repeat():
-    wrong = elementwise(sine, lambda x: np.where(x > 0, 2.0, 1.0) * np.cos(x), name="wrong")
-    with pytest.raises(GradcheckError) as caught:
-        gradcheck(wrong, np.array([-1.0, 0.5]), seed=12)
-    text = str(caught.value)
-    assert "d out[1] / d in[1]" in text
-    assert "1 of 4 entries differ" in text
-    assert "gradcheck(wrong, np.array([-1.0, 0.5], dtype=np.float64), seed=12)" in text
-    assert caught.value.result.seed == 12
-    assert isinstance(caught.value, AssertionError)
-
-
-def test_seeds_are_fresh_and_repeat():
-    x = np.linspace(-1, 1, 5000)
-    first, second = gradcheck(np.sin, x), gradcheck(np.sin, x)
-    assert first.seed != second.seed
-    assert str(gradcheck(np.sin, x, seed=first.seed)) == str(first)
-
-
-def test_parameters_that_the_function_is_closed_over_are_left_alone():
-    w = Tensor([1.0, 2.0], requires_grad=True)
-    assert gradcheck(lambda x: np.sum(w * x), np.array([0.5, -0.5]))
-    assert w.grad is None
+# ---------------------------------------------------------------------- what the check does not touch
 
 
 def test_inputs_are_left_alone():
@@ -143,3 +175,42 @@ def test_a_function_that_insists_on_its_dtype_is_checked_in_it():
 
     result = gradcheck(f, np.array([0.5, 1.0], np.float32))
     assert "computes in float32" in str(result)
+
+
+def test_seeds_are_fresh_and_repeat():
+    x = np.linspace(-1, 1, 5000)
+    first, second = gradcheck(np.sin, x), gradcheck(np.sin, x)
+    assert first.seed != second.seed
+    assert str(gradcheck(np.sin, x, seed=first.seed)) == str(first)
+
+
+# ---------------------------------------------------------------------- in a test
+
+
+def test_assert_gradients_checks_both_orders_and_modes():
+    x = np.array([0.3, -1.1])
+    assert_gradients(lambda x, y: np.sin(x) * y, x, 2.0)
+    with pytest.raises(AssertionError, match="order 2: input 0"):
+        assert_gradients(wrong_in_second_order, x)
+    assert_gradients(wrong_in_second_order, x, order=1)
+    with pytest.raises(GradcheckError, match="forward"):
+        assert_gradients(with_rules(lambda g, x: g * np.cos(x), lambda t, x: -t * np.cos(x)), x, order=1)
+
+
+EXAMPLE = """
+import numpy as np
+from autograd import assert_gradients, elementwise
+
+def test_cube():
+    cube = elementwise(lambda x: x**3, lambda x: 2 * x**2, name="cube_of_mine")
+    assert_gradients(cube, np.array([0.5, -1.0]))
+"""
+
+
+def test_pytest_shows_the_report_and_not_the_checker(tmp_path):
+    (tmp_path / "test_example.py").write_text(EXAMPLE)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)]
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120).stdout
+    assert "x0.666667" in output
+    assert "again: gradcheck(" in output
+    assert "gradcheck/check.py" not in output

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-from autograd import registry
 from autograd.gradcheck import gradcheck
 from tests.gradcheck_bugs import BUGS
 from tests.gradcheck_library import Chainrule
@@ -15,13 +12,7 @@ from tests.gradcheck_library import Chainrule
 FEW, MANY = range(2), range(30)
 
 
-@pytest.fixture(autouse=True)
-def _own_primitives() -> Iterator[None]:
-    """Take the primitives declared here out of the library's table again."""
-    before = dict(registry)
-    yield
-    registry.clear()
-    registry.update(before)
+pytestmark = pytest.mark.usefixtures("own_primitives")
 
 
 def is_caught(name: str, seed: int) -> None:

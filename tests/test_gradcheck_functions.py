@@ -10,10 +10,12 @@ import pytest
 
 import nn
 import nn.functional as F
-from autograd import Tensor, linear, manual_seed, registry
+from autograd import Tensor, linear, manual_seed
 from autograd.gradcheck import gradcheck
 from tests.gradcheck_functions import FUNCTIONS
 from tests.gradcheck_library import Chainrule
+
+pytestmark = pytest.mark.usefixtures("own_primitives")
 
 FEW, MANY = range(1), range(30)
 OURS: dict[str, Callable[[Any], tuple[Any, Any]]] = {}  # what takes more than a namespace of functions

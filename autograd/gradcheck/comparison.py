@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.gradcheck.causes import cause
 from autograd.gradcheck.complex_step import complex_step
-from autograd.gradcheck.differences import has_kink, one_sided, slope, slopes
+from autograd.gradcheck.differences import extrapolated, has_kink, one_sided, slope, slopes
 from autograd.gradcheck.locate import worst_entry
 from autograd.gradcheck.point import Point
 from autograd.gradcheck.probes import Directions
@@ -21,6 +21,7 @@ from autograd.gradcheck.vectors import Array
 __all__ = ["compare", "explained"]
 
 TINY = np.finfo(np.float64).tiny
+LONG = (2**6, 2**7)  # multiples of the first step
 MASKED = 4  # directions to look at again where rounding alone would excuse the difference
 
 
@@ -69,8 +70,7 @@ class Block:
         masked = np.where(difference <= strict, -1.0, error).max(axis=0)
         masked[suspect >= 0] = -1.0
         for column in np.argsort(-masked)[:MASKED].tolist():
-            if masked[column] > 0 and self._judge(self.a[:, column], self.directions[column])[0] == "wrong":
-                self._judged(column)
+            if masked[column] > 0 and self._is_contradicted(column):
                 return self._finding("wrong", column)
         return self._finding("ok", int(np.argmax(self._error().max(axis=0))))
 
@@ -88,6 +88,21 @@ class Block:
         self.n[:, column] = np.where(known, better, self.n[:, column])
         self.floor[:, column] = np.where(known, doubt, self.floor[:, column]) if verdict == "ok" else 0.0
         return verdict
+
+    def _is_contradicted(self, column: int) -> bool:
+        """Whether much longer steps, which rounding troubles less, agree with each other and not with the gradient."""
+        point, a, d = self.point, self.a[:, column], self.directions[column]
+        clear = np.ones(a.shape, bool)
+        values = []
+        for rung in LONG:
+            value, _, floor = extrapolated(point.map, point.map.x, d, point.step * rung, point.map.noise)
+            values.append(self.probes.times(value[self.span]))
+            clear &= np.abs(values[-1]) > 5 * self.probes.norms(floor[self.span])
+        near, far = values
+        clear &= (np.abs(near - far) < 0.2 * np.abs(far)) & (np.abs(a - far) > 0.5 * np.abs(far))
+        self.n[:, column] = np.where(clear, far, self.n[:, column])
+        self.floor[:, column] = np.where(clear, 0.0, self.floor[:, column])
+        return bool(clear.any())
 
     def _judge(self, a: Array, d: Array) -> tuple[str, Array, Array]:
         """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps.

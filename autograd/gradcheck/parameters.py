@@ -123,6 +123,8 @@ def held_in(f: Callable[..., Any]) -> Iterator[tuple[Place, Any]]:
                 if isinstance(item, (list, dict)):
                     keys = item.keys() if isinstance(item, dict) else range(len(item))
                     yield from ((Place(item, key, f"{place.name}[{key!r}]"), item[key]) for key in keys)
+        elif hasattr(value, "__dict__"):
+            yield from ((Place(vars(value), name, name), item) for name, item in vars(value).items())
 
 
 def references(function: Any) -> Iterator[tuple[Place, Any]]:
@@ -140,23 +142,26 @@ def references(function: Any) -> Iterator[tuple[Place, Any]]:
 def reachable(f: Callable[..., Any]) -> Iterator[Any]:
     """``f`` and the functions, modules and objects it calls upon, each once."""
     pending: list[Any] = [f]
-    seen: set[int] = set()
+    seen: dict[int, Any] = {}
+    objects = {id(f)}  # f itself and what its methods belong to, whose attributes are looked through
     while pending:
         value = pending.pop(0)
         if id(value) in seen:
             continue
-        seen.add(id(value))
+        seen[id(value)] = value
         yield value
         if is_module(value):
             continue
         if isinstance(value, partial):
             pending += flatten([value.func, list(value.args), value.keywords])[0]
         elif hasattr(value, "__self__") and hasattr(value, "__func__"):
+            objects.add(id(value.__self__))
             pending += [value.__self__, value.__func__]
         elif hasattr(value, "__code__"):
             pending += [item for _, held in references(value) for item in flatten(held)[0] if _is_own(item, value)]
-        elif value is f and hasattr(value, "__dict__"):  # a callable object
-            pending += [type(value).__call__, *flatten(list(vars(value).values()))[0]]
+        elif id(value) in objects and hasattr(value, "__dict__"):
+            pending += [type(value).__call__] if callable(value) else []
+            pending += flatten(list(vars(value).values()))[0]
 
 
 def _is_own(item: Any, function: Any) -> bool:
