@@ -19,23 +19,23 @@ LOWEST, HIGHEST = -12.0, 0.0  # decades of the relative error between the fainte
 
 # Colours are translucent and text keeps the notebook's own colour, so both light and dark pages can be read.
 STYLE = """
-.gradcheck table { border-collapse: collapse; margin: 0 0 .6em; }
+.gradcheck table { border-collapse: collapse; margin: 0 0 .6em; color: inherit; font-size: inherit; }
 .gradcheck th, .gradcheck td { text-align: left; padding: .15em .7em; border-bottom: 1px solid rgba(128,128,128,.35); }
-.gradcheck td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.gradcheck td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .gradcheck .bad { background: rgba(214,69,65,.22); font-weight: 600; }
 .gradcheck .map { display: inline-grid; gap: 1px; padding: 1px; border: 1px solid rgba(128,128,128,.5); }
 .gradcheck .map i { width: 14px; height: 14px; }
-.gradcheck figure { margin: .6em 0; overflow-x: auto; }
-.gradcheck figcaption { margin-bottom: .3em; }
+.gradcheck details { margin: .6em 0; overflow-x: auto; }
+.gradcheck summary { margin-bottom: .3em; }
 """
 
 
 def as_html(findings: Sequence[Finding], head: Sequence[str], remarks: Sequence[str]) -> str:
-    """The report as HTML: the table, the remarks, and a map of every input that disagrees or is small."""
+    """The report as HTML: the table, the remarks, and a map of every input that is small enough."""
     cells = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
     rows = "".join(_row(finding) for finding in findings)
     lines = "".join(f"<div>{escape(remark)}</div>" for remark in remarks)
-    maps = "".join(_map(f, f.grid) for f in findings if f.grid is not None and _worth_drawing(f, f.grid))
+    maps = "".join(_map(f, f.grid) for f in findings if f.grid is not None and 1 < f.grid.error.size <= DRAWN)
     return f'<div class="gradcheck"><style>{STYLE}</style><table><tr>{cells}</tr>{rows}</table>{lines}{maps}</div>'
 
 
@@ -45,21 +45,18 @@ def _row(finding: Finding) -> str:
     return "<tr>" + "".join(f'<td class="{kind}">{escape(cell)}</td>' for cell, kind in cells) + "</tr>"
 
 
-def _worth_drawing(finding: Finding, grid: Grid) -> bool:
-    return 1 < grid.error.size <= DRAWN
-
-
 def _map(finding: Finding, grid: Grid) -> str:
-    """A cell for each entry: the last axis runs to the right, all others down."""
+    """A cell for each entry: the last axis runs to the right, all others down. Folded up where all is well."""
     columns = grid.error.shape[-1]
     cells = "".join(_cell(grid, index) for index in np.ndindex(grid.error.shape))
     lines = prod(grid.error.shape[:-1])
     layout = f"{lines} × {columns} entries" if grid.error.ndim == 2 else f"{grid.error.size} entries"
     spoken = escape(f"{finding.subject}: {layout}; {_summary(finding, grid)}")
+    unfolded = "" if finding.verdict == "ok" else " open"
     return (
-        f"<figure><figcaption>{spoken}</figcaption>"
+        f"<details{unfolded}><summary>{spoken}</summary>"
         f'<div class="map" role="img" aria-label="relative error of each entry; {spoken}" '
-        f'style="grid-template-columns: repeat({columns}, 14px)">{cells}</div></figure>'
+        f'style="grid-template-columns: repeat({columns}, 14px)">{cells}</div></details>'
     )
 
 
