@@ -104,7 +104,12 @@ def print_detection(checkers: list[Checker], seeds: int, verbose: bool) -> None:
     print_row(["mistake", *(checker.title for checker in checkers)])
     print_row(["---"] * (len(checkers) + 1))
     for name in bugs.BUGS:
-        print_row([name.replace("_", " "), *(detection(c, name, range(seeds), verbose) for c in checkers)])
+        print_row(
+            [
+                name.replace("_", " ").replace("1e ", "1e-"),
+                *(detection(c, name, range(seeds), verbose) for c in checkers),
+            ]
+        )
 
 
 def print_false_alarms(checkers: list[Checker], seeds: int, verbose: bool) -> None:

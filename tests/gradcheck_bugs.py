@@ -92,7 +92,7 @@ def scale_off_by_a_twentieth_of_a_percent_in_5000(lib, rng):
 
 
 @bug()
-def scale_off_by_a_millionth(lib, rng):
+def scale_off_by_5_millionths(lib, rng):
     np = lib.np
     return lib.operation(lambda x: np.exp(x), lambda g, x: 1.000005 * g * np.exp(x)), [rng.standard_normal(4)]
 
@@ -266,7 +266,7 @@ def stale_saved_value(lib, rng):
 
 
 @bug()
-def saved_value_changed_afterwards(lib, rng):
+def offset_of_a_thousandth(lib, rng):
     np = lib.np
     return lib.operation(lambda x: np.exp(x), lambda g, x: g * (np.exp(x) + 1e-3)), [rng.standard_normal(3)]
 

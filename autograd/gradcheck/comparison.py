@@ -95,9 +95,10 @@ class Block:
         clear = np.ones(a.shape, bool)
         values = []
         for rung in LONG:
-            value, _, floor = extrapolated(point.map, point.map.x, d, point.step * rung, point.map.noise)
+            value, error, floor = extrapolated(point.map, point.map.x, d, point.step * rung, point.map.noise)
             values.append(self.probes.times(value[self.span]))
-            clear &= np.abs(values[-1]) > 5 * self.probes.norms(floor[self.span])
+            doubt = np.maximum(self.probes.norms(floor[self.span]), self.probes.norms(error[self.span]))
+            clear &= np.abs(values[-1]) > 5 * doubt
         near, far = values
         clear &= (np.abs(near - far) < 0.2 * np.abs(far)) & (np.abs(a - far) > 0.5 * np.abs(far))
         self.n[:, column] = np.where(clear, far, self.n[:, column])

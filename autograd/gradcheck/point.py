@@ -49,7 +49,7 @@ class Point:
         self.before = [a.copy() for a in self.arrays]
         self.run = Run(self.function, self.arrays)
         with no_grad():
-            self.map = Map(self.function, self.arrays)
+            self.map = Map(self.function, self.arrays, problem.known)
         if hidden is not None:
             self.map.noise = np.maximum(self.map.noise, self.map.eps * hidden)
         self.step = self.map.step if options.eps is None else options.eps

@@ -11,8 +11,8 @@ import numpy as np
 from autograd.dispatch import bare
 from autograd.gradcheck.parameters import Parameters
 from autograd.gradcheck.state import State
-from autograd.gradcheck.vectors import Array, Function, Run, dtype_of
-from autograd.graph import enable_grad
+from autograd.gradcheck.vectors import Array, Function, Map, Run, dtype_of
+from autograd.graph import enable_grad, no_grad
 from autograd.tensor import Tensor
 from autograd.transforms import vjp
 from autograd.tree import flatten
@@ -33,6 +33,7 @@ class Problem:
     fixed : positions that forward mode cannot reach
     given : how many of the arrays are arguments of the user's function
     state : what is put back after each call
+    known : a dtype that the function computes in, though it may return wider ones
     """
 
     function: Function
@@ -42,9 +43,12 @@ class Problem:
     fixed: frozenset[int] = frozenset()
     given: int = 0
     state: State | None = None
+    known: Any = np.float64
 
     def gradient(self, cotangents: Sequence[Array]) -> Problem:
         """``(x, v) ↦ vᵀ J(x)``, to be differentiated in turn."""
+        with no_grad():
+            known = Map(self.function, self.arrays, self.known).precision
         function, arguments = self.function, len(self.arrays)
 
         def gradient(values: Sequence[Any]) -> list[Any]:
@@ -62,6 +66,7 @@ class Problem:
             self.fixed,
             self.given,
             self.state,
+            known,
         )
 
 

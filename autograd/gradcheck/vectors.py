@@ -56,9 +56,12 @@ def slices_of(arrays: Sequence[Any]) -> list[slice]:
 
 
 class Map:
-    """A function of arrays as a map from a real vector to a real vector, for differences."""
+    """A function of arrays as a map from a real vector to a real vector, for differences.
 
-    def __init__(self, function: Function, arrays: Sequence[Array]) -> None:
+    ``known`` is a dtype that it is known to compute in.
+    """
+
+    def __init__(self, function: Function, arrays: Sequence[Array], known: Any = np.float64) -> None:
         self.function = function
         self.shapes = [a.shape for a in arrays]
         self.dtypes = [np.result_type(a.dtype, np.float64) for a in arrays]
@@ -73,7 +76,7 @@ class Map:
             self.upcast = False
             outputs = self._outputs(self.x)
         self.y = self._joined(outputs)
-        met = [self.work, *map(dtype_of, outputs), *([] if self.upcast else self.dtypes)]
+        met = [np.dtype(known), self.work, *map(dtype_of, outputs), *([] if self.upcast else self.dtypes)]
         self.precision = max(met, key=lambda dtype: float(np.finfo(dtype).eps))  # what values can be had in
         self.eps = float(np.finfo(self.precision).eps)
         self.noise = self.eps * np.abs(self.y)  # rounding error of the values
