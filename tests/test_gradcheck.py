@@ -143,6 +143,26 @@ def test_a_wrong_gradient_that_first_steps_cannot_tell_from_rounding_is_found_by
     assert gradcheck(lambda x: 1 + 1e-12 * np.sin(x), x)
 
 
+def test_a_complex_step_settles_what_differences_cannot_and_nothing_else():
+    x = np.random.default_rng(0).uniform(0.5, 2, 3)
+    coarse = lambda x: (x + 1e11) - 1e11  # values in steps of 1.5e-5
+    assert gradcheck(coarse, x, seed=0)
+    not_analytic = lambda x: (np.absolute(x) + 1e11) - 1e11
+    assert gradcheck(not_analytic, x, seed=0, raise_exception=False).verdicts == ("uncertain",)
+    flipped = elementwise(coarse, lambda x: -np.ones_like(x), name="flipped")
+    assert gradcheck(flipped, x, seed=0, raise_exception=False).verdicts == ("wrong",)
+    # A complex step sees |x| as a constant, as the detached path does: their agreement must not count.
+    assert not gradcheck(lambda x: x * np.absolute(bare(x)), x, raise_exception=False)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_functions(dtype, rng):
+    z = (rng.standard_normal(3) + 1j * rng.standard_normal(3)).astype(dtype)
+    w = rng.standard_normal(3).astype(z.real.dtype)
+    assert_gradients(lambda z, w: (np.exp(z) * w, np.absolute(z) ** 2), z, w)
+    assert_gradients(lambda p: np.sum(p["z"] * np.conjugate(p["z"])).real, {"z": z})
+
+
 # ---------------------------------------------------------------------- what the check does not touch
 
 

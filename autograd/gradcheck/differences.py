@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Slope", "extrapolated", "has_kink", "one_sided", "slope", "slopes"]
+__all__ = ["RUNGS", "Slope", "extrapolated", "has_kink", "one_sided", "slope", "slopes"]
 
 Vector = np.ndarray[Any, Any]
 Map = Callable[[Vector], Vector]
