@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -215,6 +217,14 @@ def test_assert_gradients_checks_both_orders_and_modes():
     assert_gradients(wrong_in_second_order, x, order=1)
     with pytest.raises(GradcheckError, match="forward"):
         assert_gradients(with_rules(lambda g, x: g * np.cos(x), lambda t, x: -t * np.cos(x)), x, order=1)
+
+
+def test_the_documentation_runs_as_pasted(capsys):
+    text = (Path(__file__).resolve().parent.parent / "docs" / "gradcheck.md").read_text(encoding="utf-8")
+    snippets, outputs = (re.findall(rf"```{kind}\n(.*?)```", text, flags=re.DOTALL) for kind in ("python", "text"))
+    for snippet, output in zip(snippets, outputs, strict=True):
+        exec(compile(snippet, "gradcheck.md", "exec"), {})
+        assert output in capsys.readouterr().out
 
 
 EXAMPLE = """

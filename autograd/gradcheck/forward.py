@@ -49,7 +49,7 @@ def both_modes(point: Point) -> list[Finding]:
         pulled = point.run.pull_vector(o, v)
         if not agree(point, v, pushed[span], pulled, u):
             found += [f for i in free for f in _one_input(point, i, o, v, u, pulled)] or [
-                Finding(point.output(o), "forward", "dot product", float(pulled @ u), float(v @ pushed[span]), 1.0)
+                Finding(point.output(o), "forward", "dot product", float(v @ pushed[span]), float(pulled @ u), 1.0)
             ]
     return found
 

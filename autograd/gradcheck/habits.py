@@ -36,13 +36,14 @@ def _strided(array: Array) -> Array:
 
 
 def _broadcast(array: Array) -> Array:
-    """The same values, read-only and without memory of their own along the axes on which they repeat."""
-    view = array
+    """The same values, without memory of their own along the axes on which they repeat."""
+    view = array.copy()
     for axis, length in enumerate(array.shape):
         first = view[(slice(None),) * axis + (slice(0, 1),)]
         if length > 1 and np.array_equal(view, np.broadcast_to(first, view.shape)):
             view = first
-    return np.broadcast_to(view, array.shape)
+    strides = [0 if n == 1 else s for n, s in zip(view.shape, view.strides, strict=True)]
+    return np.lib.stride_tricks.as_strided(view, array.shape, strides)  # writable, unlike np.broadcast_to
 
 
 def habits(point: Point) -> list[Finding]:
@@ -92,7 +93,10 @@ def _gradients_repeat(point: Point, cotangents: list[Array], gradients: list[Arr
     if not _same(gradients, point.run.pull(cotangents), close) or not _same(gradients, again.pull(cotangents), close):
         return [Finding("gradient", "random")]
     for layout, name in ((_strided, "non-contiguous inputs"), (_broadcast, "broadcast inputs")):
-        other = Run(point.function, [layout(a) for a in point.arrays])
+        arrays = [layout(a) for a in point.arrays]
+        if layout is _broadcast and not any(0 in a.strides for a in arrays if a.size > 1):
+            continue
+        other = Run(point.function, arrays)
         if not _agree(point, (point.run.values, gradients), (other.values, other.pull(cotangents))):
             return [Finding(name, "layout")]
     return _aliased(point, cotangents)

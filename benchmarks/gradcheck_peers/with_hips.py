@@ -52,7 +52,7 @@ class Hips(Library):
 
 def check(f, inputs, order, mode, own_rules, level):
     modes = ["rev"] if own_rules and mode != "forward" else ["fwd", "rev"]
-    every = tuple(range(len(inputs)))  # by default only the first argument is checked
+    every = 0 if len(inputs) == 1 else tuple(range(len(inputs)))  # by default the first argument alone
     check_grads(f, every, modes=modes, order=order if own_rules else 2)(*inputs)
 
 
