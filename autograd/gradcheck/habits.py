@@ -58,8 +58,7 @@ def habits(point: Point) -> list[Finding]:
     gradients = run.pull(cotangents)
     mutated = _mutated(point) + ([] if _same(given, cotangents, 0.0) else [Finding("cotangents", "mutated")])
     return mutated or [
-        *values_repeat(point),
-        *_gradients_repeat(point, cotangents, gradients),
+        *(values_repeat(point) or _gradients_repeat(point, cotangents, gradients)),
         *(
             Finding(point.subject(i), "dtype", cause=f"got {g.shape} {g.dtype}")
             for i, (g, x) in enumerate(zip(gradients, arrays, strict=True))
