@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Tensor, primitive
+from autograd import primitive
 from autograd.dispatch import bare
 
 __all__ = ["Chainrule"]
@@ -49,6 +49,3 @@ class Chainrule:
     def cotangent(self, factor: complex) -> complex:
         """What the forgotten conjugate leaves of a factor, by this library's convention for complex gradients."""
         return factor
-
-    def tensor(self, value: Any) -> Any:
-        return Tensor(value, requires_grad=True)
