@@ -24,7 +24,7 @@ from autograd.draw import draw
 from autograd.dual import Dual
 from autograd.elementwise import elementwise
 from autograd.function import Function
-from autograd.gradcheck import GradcheckError, GradcheckResult, gradcheck, gradgradcheck
+from autograd.gradcheck import GradcheckError, GradcheckResult, assert_gradients, gradcheck, gradgradcheck
 from autograd.graph import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from autograd.precision import autocast, is_autocast_enabled
 from autograd.primitive import linear, primitive, registry
@@ -40,6 +40,7 @@ __all__ = [
     "GradcheckResult",
     "Tensor",
     "autocast",
+    "assert_gradients",
     "backward",
     "classify_critical_point",
     "default_generator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Heal
 settings.register_profile("short", max_examples=15, **common)
 settings.register_profile("long", max_examples=150, **common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.fixture
+def own_primitives() -> Iterator[None]:
+    """Take the primitives that a test declares out of the library's table again."""
+    before = dict(autograd.registry)
+    yield
+    autograd.registry.clear()
+    autograd.registry.update(before)
 
 
 @pytest.fixture

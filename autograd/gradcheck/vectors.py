@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd.dispatch import bare
-from autograd.graph import enable_grad
+from autograd.graph import enable_grad, no_grad, propagate
 from autograd.tensor import Tensor
-from autograd.transforms import vjp
-from autograd.tree import flatten
 
 __all__ = [
     "Array",
@@ -20,9 +18,8 @@ __all__ = [
     "Map",
     "Run",
     "count",
-    "gradient_of",
+    "dtype_of",
     "normal",
-    "opened",
     "reals",
     "shaped_as",
     "slices_of",
@@ -58,52 +55,13 @@ def slices_of(arrays: Sequence[Any]) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(ends)]
 
 
-def opened(f: Callable[..., Any], inputs: Any) -> tuple[Function, list[Array]]:
-    """``f`` as a function of its float arguments alone, and those arguments.
-
-    A Tensor that stands in several places is one argument. Integers and whatever is no number stay.
-    """
-    leaves, rebuild = flatten(tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,))
-    arrays: list[Array] = []
-    places: list[int | None] = []
-    known: dict[int, int] = {}
-    for leaf in leaves:
-        if isinstance(leaf, Tensor) and id(leaf) in known:
-            places.append(known[id(leaf)])
-        elif leaf is not None and not isinstance(leaf, str) and dtype_of(leaf).kind in "fc":
-            known[id(leaf)] = len(arrays)
-            places.append(len(arrays))
-            arrays.append(np.array(bare(leaf), order="K"))
-        else:
-            places.append(None)
-    if not arrays:
-        raise TypeError("gradcheck() needs a float or complex input; convert it first: np.asarray(x, dtype=float)")
-
-    def function(values: Sequence[Any]) -> list[Any]:
-        full = [leaf if p is None else values[p] for leaf, p in zip(leaves, places, strict=True)]
-        outputs = [y for y in flatten(f(*rebuild(full)))[0] if dtype_of(y).kind in "fcO"]
-        if not outputs or any(dtype_of(y).kind == "O" for y in outputs):
-            raise TypeError("gradcheck() needs a function with float or complex outputs, alone or in containers")
-        return outputs
-
-    return function, arrays
-
-
-def gradient_of(function: Function, arguments: int) -> Function:
-    """``(x, v) ↦ vᵀ J(x)``, to be differentiated in turn."""
-
-    def gradient(values: Sequence[Any]) -> list[Any]:
-        with enable_grad():
-            _, pull = vjp(lambda *xs: function(xs), *values[:arguments])
-        return list(pull(list(values[arguments:])))
-
-    return gradient
-
-
 class Map:
-    """A function of arrays as a map from a real vector to a real vector, for differences."""
+    """A function of arrays as a map from a real vector to a real vector, for differences.
 
-    def __init__(self, function: Function, arrays: Sequence[Array]) -> None:
+    ``known`` is a dtype that it is known to compute in.
+    """
+
+    def __init__(self, function: Function, arrays: Sequence[Array], known: Any = np.float64) -> None:
         self.function = function
         self.shapes = [a.shape for a in arrays]
         self.dtypes = [np.result_type(a.dtype, np.float64) for a in arrays]
@@ -118,7 +76,7 @@ class Map:
             self.upcast = False
             outputs = self._outputs(self.x)
         self.y = self._joined(outputs)
-        met = [self.work, *map(dtype_of, outputs), *([] if self.upcast else self.dtypes)]
+        met = [np.dtype(known), self.work, *map(dtype_of, outputs), *([] if self.upcast else self.dtypes)]
         self.precision = max(met, key=lambda dtype: float(np.finfo(dtype).eps))  # what values can be had in
         self.eps = float(np.finfo(self.precision).eps)
         self.noise = self.eps * np.abs(self.y)  # rounding error of the values
@@ -163,22 +121,27 @@ class Map:
 
 
 class Run:
-    """One recorded call, from which cotangents can be pulled back."""
+    """One recorded call, from which cotangents can be pulled back; of arrays, or of leaf tensors as they are."""
 
-    def __init__(self, function: Function, arrays: Sequence[Array]) -> None:
-        self.leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    def __init__(self, function: Function, arrays: Sequence[Any]) -> None:
+        self.leaves = [a if isinstance(a, Tensor) else Tensor(a, requires_grad=True) for a in arrays]
+        self._nodes: list[Any] = [x._node for x in self.leaves]
+        self._targets = frozenset(self._nodes)
         with enable_grad():
             self.outputs = function(self.leaves)
         self.values = [np.array(bare(y)) for y in self.outputs]
 
     def pull(self, cotangents: Sequence[Array | None]) -> list[Array]:
         """``vᵀJ``, one array for each input; None stands for an output without a cotangent."""
-        for leaf in self.leaves:
-            leaf.grad = None
-        for y, v in zip(self.outputs, cotangents, strict=True):
-            if v is not None and isinstance(y, Tensor) and y.requires_grad:
-                y.backward(v, retain_graph=True, inputs=self.leaves)
-        return [np.zeros(x.shape, x.dtype) if x.grad is None else x.grad.numpy() for x in self.leaves]
+        pairs = [
+            (y._node, v)
+            for y, v in zip(self.outputs, cotangents, strict=True)
+            if v is not None and isinstance(y, Tensor) and y._node is not None
+        ]
+        with no_grad():
+            arrived = propagate(pairs, self._targets, release=False)
+        found = zip(self._nodes, self.leaves, strict=True)
+        return [np.array(arrived[node]) if node in arrived else np.zeros(x.shape, x.dtype) for node, x in found]
 
     def pull_vector(self, output: int, v: Array) -> Array:
         """``vᵀJ`` as a real vector, for a real vector ``v`` on one output alone."""
