@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import count
 
 from autograd.draw.label import Shown, call_title, lines, visible
 from autograd.draw.nesting import nested
@@ -41,15 +42,16 @@ def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
         f'\tnode [fontname="{FONT}" fontsize=11 height=0.3 margin="0.08,0.04" shape=box]\n',
         f'\tedge [arrowsize=0.6 color="#94a3b8" fontcolor="#475569" fontname="{FONT}" fontsize=9]\n',
     ]
+    roots, clusters = set(graph.roots), count()
     for depth, item in nested(graph):
         if isinstance(item, Box):
-            text.append(_box(item, shown))
+            text.append(_box(item, shown, item.id in roots))
         elif item is None:
             text.append("\t}\n")
         else:
             fill = CLUSTERS[depth % len(CLUSTERS)]
             text.append(
-                f"\tsubgraph cluster_{-item.key} {{\n"
+                f"\tsubgraph cluster_{next(clusters)} {{\n"
                 f'\tgraph [bgcolor="{fill}" color="#cbd5e1" fontcolor="#334155" fontsize=10 '
                 f"label={_quoted(call_title(item))} labeljust=l margin=10 style=rounded]\n"
             )
@@ -58,13 +60,13 @@ def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
     return "".join(text)
 
 
-def _box(box: Box, shown: Shown) -> str:
+def _box(box: Box, shown: Shown, root: bool) -> str:
     rows = []
     for role, line in lines(box, shown):
         words = escape(line)
         rows.append(f"<b>{words}</b>" if role == "title" else f"<font {FONTS[role]}>{words}</font>")
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows) or "<tr><td></td></tr>"
-    fill, border = FILL_AND_BORDER[box.kind]
+    fill, border = FILL_AND_BORDER["result" if root else box.kind]
     corners = "filled" if box.kind in ("leaf", "constant") else "rounded,filled"
     more = " peripheries=2" if box.times > 1 else ""
     return (

@@ -25,8 +25,8 @@ class Shown:
     grads: Detail = "small"
     shapes: bool = True
     saved: bool = False
-    places: bool = False
     memory: bool = False
+    places: bool = False
     max_size: int = 6
 
 
@@ -48,10 +48,9 @@ def title(box: Box) -> str:
         name = box.label
     elif not box.operation:
         name = box.label or "leaf"
-    elif box.kind == "fold":
-        name = f"{box.label}: {box.operation}" if box.label else box.operation
     else:
-        name = f"{box.label} = {box.operation}" if box.label else box.operation
+        operation, joint = (box.operation, ": ") if box.kind == "fold" else (box.operation.replace("_", " "), " = ")
+        name = f"{box.label}{joint}{operation}" if box.label else operation
     return f"{name} × {box.times:,}" if box.times > 1 else name
 
 
@@ -61,10 +60,14 @@ def lines(box: Box, shown: Shown) -> list[Line]:
     name = title(box)
     if name:
         found.append(Line("title", visible(name)))
+    if box.module:
+        found.append(Line("detail", visible(box.module)))
     if shown.shapes and box.dtype is not None and (box.shape != () or box.kind != "constant"):
         found.append(Line("shape", kind_of(box.shape, box.dtype)))
     elif shown.shapes and box.kind == "fold" and box.shape is not None:
         found.append(Line("shape", ", ".join(map(str, box.shape))))
+    if box.parameters:
+        found.append(Line("shape", f"{box.parameters:,} parameters"))
     for role, prefix, array, detail in (
         ("value", "", box.value, shown.values),
         ("grad", "grad ", box.grad, shown.grads),

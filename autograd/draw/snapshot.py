@@ -16,7 +16,7 @@ from autograd.outputs import Pick
 from autograd.primitive import Primitive
 from autograd.tensor import Tensor
 
-__all__ = ["Box", "Call", "Edge", "Saved", "Snapshot", "snapshot"]
+__all__ = ["Box", "Call", "Edge", "Saved", "Snapshot", "place_state", "snapshot"]
 
 
 @dataclass
@@ -52,6 +52,8 @@ class Box:
     node : for replaying the graph; writers do not look at it
     count : how many operations it stands for
     times : how many alike, one after the other, it stands for
+    module : path and class of the module call that is this operation alone, or what a summary sums up
+    parameters : of a closed module, the number of its parameters' entries
     """
 
     id: str
@@ -73,6 +75,8 @@ class Box:
     node: Node | None = None
     count: int = 1
     times: int = 1
+    module: str = ""
+    parameters: int = 0
 
 
 @dataclass
@@ -125,7 +129,7 @@ def snapshot(roots: Sequence[Tensor], names: Mapping[str, Any] | None = None) ->
         if root._node is None:
             reader.constant(root._data, ())
     boxes = reader.boxes
-    _place_state(boxes, reader.edges, calls)
+    place_state(boxes, reader.edges, calls)
     _note_memory(boxes)
     ids = [reader.ids[root._node if root._node is not None else id(root._data)] for root in roots]
     notes = []
@@ -348,7 +352,7 @@ def _operation(node: Node) -> str:
     return f"{primitive.name} {primitive.index}" if isinstance(primitive, Pick) else primitive.name
 
 
-def _place_state(boxes: Sequence[Box], edges: Sequence[Edge], calls: Mapping[int, Call]) -> None:
+def place_state(boxes: Sequence[Box], edges: Sequence[Edge], calls: Mapping[int, Call]) -> None:
     """Parameters lie in the innermost call that owns them and all their uses; labelled constants outside all."""
     within: dict[str, tuple[int, ...]] = {}
     known = {box.id: box for box in boxes}
