@@ -29,7 +29,7 @@ def draw(
     memory: bool = False,
     places: bool = False,
     derivatives: bool = False,
-    depth: int | None | Literal["auto"] = "auto",
+    depth: int | Literal["auto"] | None = "auto",
     rollup: bool | Literal["auto"] = "auto",
     collapse: bool = False,
     constants: bool = True,

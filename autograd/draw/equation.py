@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd.draw.algebra import cofactor, evaluate, filled, mentions, product, simplified
 from autograd.draw.formula import Latex, Mathml, Symbol, Text, Writer, number
+from autograd.draw.snapshot import argument_names
 from autograd.draw.source import OpaqueError, called, rule_formula
 from autograd.elementwise import Elementwise
 from autograd.graph import RELEASED, Node
@@ -151,7 +152,7 @@ def equation(
         What is differentiated.
     """
     primitive = node.primitive
-    names = _arguments(primitive, len(node.parents))
+    names = [name or "x" for name in argument_names(node)]
     argument = names[position]
     symbols = _symbols(primitive, names, labels or {}, loss)
     arrays = (isinstance(node.shape, tuple) and node.shape != ()) or argument_shape(node, position) != ()
@@ -178,13 +179,6 @@ def equation(
 def argument_shape(node: Node, position: int) -> Any:
     parent = node.parents[position]
     return () if parent is None else parent.shape
-
-
-def _arguments(primitive: Any, count: int) -> list[str]:
-    names = getattr(primitive, "names", ())
-    if isinstance(primitive, Primitive) and not primitive.variadic:
-        return [names[i] for i in primitive.slots]
-    return ["x"] if isinstance(primitive, Pick) else [f"x{i + 1}" for i in range(count)]
 
 
 def _rule(primitive: Any, position: int) -> Rule | None:

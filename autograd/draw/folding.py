@@ -23,7 +23,7 @@ LISTED = 4  # operations of a collapsed chain that are named
 class Folding:
     """The switches of ``draw`` that say what is left out."""
 
-    depth: int | None | Literal["auto"] = "auto"
+    depth: int | Literal["auto"] | None = "auto"
     rollup: bool | Literal["auto"] = "auto"
     collapse: bool = False
     constants: bool = True

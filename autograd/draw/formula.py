@@ -68,6 +68,7 @@ class Symbol:
         )
 
 
+_RAISED = re.compile(r"(.+?)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _SUBSCRIPTED = re.compile(r"([^\W\d_]\u0302?)_?(\d+)")
 
 
@@ -75,6 +76,9 @@ def _latex_name(text: str) -> str:
     name = text.translate(SUBSCRIPT)
     if match := _SUBSCRIPTED.fullmatch(name):
         return f"{_latex_name(match[1])}_{{{match[2]}}}"
+    if match := _RAISED.fullmatch(name):
+        power = match[2].translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
+        return f"{_latex_name(match[1])}^{{{power}}}"
     letters = unicodedata.normalize("NFD", name)
     if len(letters) == 2 and letters[1] in ACCENTS:
         return rf"\{ACCENTS[letters[1]]}{{{letters[0]}}}"

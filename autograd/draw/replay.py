@@ -43,7 +43,7 @@ def replay(
 ) -> Iterator[Step]:
     """The steps of a backward pass from ``outputs``, pairs of a node and its cotangent.
 
-    Leaves are visited too and send nothing, as do the nodes of ``stops``; what is sent to a node that is not
+    Leaves are visited too and send nothing, as do those nodes of ``stops`` that are no outputs; what is sent to a node that is not
     ``within`` (where that is given) goes nowhere. One step is computed at a time, so a
     consumer that keeps none of them needs no more memory than the pass itself.
 
@@ -63,11 +63,13 @@ def replay(
         pending[node.order] = (node, g)
         return g
 
+    begun = set()
     for node, g in outputs:
+        begun.add(node)
         arrive(node, g)
     while heap:
         node, g = pending.pop(heappop(heap))
-        terms = [] if node in stops else local_terms(node, g)
+        terms = [] if node in stops and node not in begun else local_terms(node, g)
         yield Step(
             node,
             g,
