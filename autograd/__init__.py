@@ -20,7 +20,7 @@ from autograd import numpy
 from autograd.anomaly import detect_anomaly, record_lines
 from autograd.critical import classify_critical_point
 from autograd.dispatch import Differentiable
-from autograd.draw import draw
+from autograd.draw import draw, explain
 from autograd.dual import Dual
 from autograd.elementwise import elementwise
 from autograd.function import Function
@@ -45,6 +45,7 @@ __all__ = [
     "draw",
     "elementwise",
     "enable_grad",
+    "explain",
     "grad",
     "gradcheck",
     "gradgradcheck",

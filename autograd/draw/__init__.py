@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from autograd.draw.derivatives import with_derivatives
+from autograd.draw.explain import explain
 from autograd.draw.folding import Folding, folded
 from autograd.draw.label import Detail, Shown
 from autograd.draw.picture import Picture
@@ -13,7 +14,7 @@ from autograd.draw.snapshot import snapshot
 from autograd.graph import Node
 from autograd.tensor import Tensor
 
-__all__ = ["Picture", "draw"]
+__all__ = ["Picture", "draw", "explain"]
 
 DIRECTIONS = ("LR", "TB", "RL", "BT")
 
@@ -111,8 +112,8 @@ def draw(
     graph = snapshot(tensors, names)
     if derivatives:
         with_derivatives(graph)
-    graph = folded(graph, Folding(depth, rollup, collapse, constants, _focus(focus), max_nodes))
-    return Picture(graph, Shown(values, grads, shapes, saved, memory, places, max_size), rankdir)
+    folding = Folding(depth, rollup, collapse, constants, _focus(focus), max_nodes)
+    return Picture(folded(graph, folding), Shown(values, grads, shapes, saved, memory, places, max_size), rankdir, graph, folding)
 
 
 def _tensors(t: Any) -> list[Tensor]:

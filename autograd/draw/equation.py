@@ -281,12 +281,13 @@ def _conformed(made: ast.expr, node: Node, position: int) -> ast.expr:
 
 
 def _symbols(primitive: Any, names: list[str], labels: Mapping[str, str], loss: str) -> dict[str, Symbol]:
-    """How each name of a rule is written; labels only as long as no two things are called the same."""
+    """How each name of a rule is written; with labels only where none is what another argument is called."""
     every = list(dict.fromkeys((*getattr(primitive, "names", ()), *names)))
     free = next((letter for letter in ("y", "z", "out") if letter not in every), "result")
     plain = {**{n: n for n in every}, "out": free}
-    chosen = {**plain, **{n: label for n, label in labels.items() if n in plain and label}}
-    if len(set(chosen.values())) < len(chosen) or (loss in chosen.values() and chosen["out"] != loss):
+    given = {n: label for n, label in labels.items() if n in plain and label}
+    chosen = {**plain, **given}
+    if not {plain[n] for n in plain.keys() - given.keys()}.isdisjoint(given.values()):
         chosen = plain
     written = {name: Symbol(text) for name, text in chosen.items()}
     for name in every:

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd.draw.equation import equation
 from autograd.draw.explanation import Explanation, Factor, Path
-from autograd.draw.formula import Symbol, number
+from autograd.draw.formula import Symbol, fresh_names, number
 from autograd.draw.replay import replay
 from autograd.draw.snapshot import Snapshot, inputs_first, snapshot
 from autograd.graph import RELEASED, Node
@@ -161,13 +161,10 @@ class _Chain:
         self.stations = frozenset(ends.union(chosen))
         for node, default in ((self.loss, "L"), (self.wrt, "w")):
             self.labels.setdefault(node, default if default not in self.labels.values() else f"{default}′")
-        taken, i = set(self.labels.values()), 0
+        unused = fresh_names("z", set(self.labels.values()))
         for node in chosen:
             if node not in self.labels:
-                i += 1
-                while f"z{_subscript(i)}" in taken:
-                    i += 1
-                self.labels[node] = f"z{_subscript(i)}"
+                self.labels[node] = next(unused)
         self._connect()
 
     def _connect(self) -> None:
@@ -286,7 +283,3 @@ class _Chain:
                 if target is not None and label:
                     self._known_inputs.setdefault(target, {})[edge.argument] = label
         return self._known_inputs
-
-
-def _subscript(i: int) -> str:
-    return str(i).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

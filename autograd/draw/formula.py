@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from html import escape
+from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["Latex", "Mathml", "Symbol", "Text", "Writer", "number"]
+__all__ = ["Latex", "Mathml", "Symbol", "Text", "Writer", "fresh_names", "number"]
 
 RELATION, SUM, PRODUCT, POWER, ATOM = range(5)  # how tightly an expression binds
 
@@ -45,6 +46,7 @@ UPRIGHT_IN_LATEX = {
 }
 CONSTANTS = {"LN2": ("ln 2", r"\ln 2"), "LN10": ("ln 10", r"\ln 10"), "pi": ("π", r"\pi"), "inf": ("∞", r"\infty")}
 SUPERSCRIPT = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 SUBSCRIPT = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 ACCENTS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot"}
 
@@ -113,6 +115,14 @@ def number(value: Any, digits: int = 4) -> str:
     mantissa, _, exponent = (str(value) if isinstance(value, int) else f"{value:.{digits}g}").partition("e")
     printed = mantissa.replace("-", "−")
     return f"{printed}·10{str(int(exponent)).translate(SUPERSCRIPT)}" if exponent else printed
+
+
+def fresh_names(letter: str, taken: Collection[str]) -> Iterator[str]:
+    """z₁, z₂, … but for those that are taken."""
+    for i in count(1):
+        name = letter + str(i).translate(LOWERED)
+        if name not in taken:
+            yield name
 
 
 class Writer:

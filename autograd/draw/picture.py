@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autograd.draw.dot import dot
+from autograd.draw.folding import Folding
 from autograd.draw.label import Shown
+from autograd.draw.page import page
 from autograd.draw.snapshot import Snapshot
 
 __all__ = ["Picture"]
@@ -28,10 +30,19 @@ class Picture:
         The picture as DOT text. The same graph gives the same text.
     """
 
-    def __init__(self, graph: Snapshot, shown: Shown, rankdir: str | None = None) -> None:
+    def __init__(
+        self,
+        graph: Snapshot,
+        shown: Shown,
+        rankdir: str | None = None,
+        whole: Snapshot | None = None,
+        folding: Folding | None = None,
+    ) -> None:
         self.graph = graph
         self.shown = shown
         self.rankdir = rankdir
+        self._whole = graph if whole is None else whole
+        self._folding = Folding(depth=None, rollup=False) if folding is None else folding
 
     def __repr__(self) -> str:
         return f"<Picture of {len(self.graph.boxes):,} boxes and {len(self.graph.edges):,} arrows>"
@@ -40,6 +51,14 @@ class Picture:
     def source(self) -> str:
         return dot(self.graph, self.shown, self.rankdir)
 
+    @cached_property
+    def page(self) -> str:
+        """A page of its own that plays the backward pass (``autograd.draw.page``); what ``save("x.html")`` writes."""
+        return page(self._whole, self._folding, self.shown, self._drawn)
+
+    def _drawn(self, graph: Snapshot, shown: Shown) -> str:
+        return str(Picture(graph, shown, self.rankdir).pipe("svg", encoding="utf-8"))
+
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the picture to ``path`` in the format of its suffix, and return the path.
 
@@ -47,6 +66,9 @@ class Picture:
         without a suffix or for one that Graphviz does not know, RuntimeError where nothing is installed that draws.
         """
         path = Path(path)
+        if path.suffix == ".html":
+            path.write_text(self.page, encoding="utf-8")
+            return os.fspath(path)
         texts = {".gv": "source", ".dot": "source"}
         if path.suffix in texts:
             path.write_text(getattr(self, texts[path.suffix]), encoding="utf-8")
