@@ -61,7 +61,7 @@ class Node:
 
 
 class Scope(NamedTuple):
-    """A call, such as that of a module, of which a node is an output.
+    """A call, such as that of a module or of a recorded backward pass, of which a node is an output.
 
     Every node behind it whose creation number lies between ``ended`` and ``began`` was recorded in the call.
     ``within`` is the scope of a call inside this one with the same output, such as that of a network's last layer.
@@ -278,6 +278,7 @@ def propagate(
     ours: set[int] = set()  # pending cotangents that are sums made here: further terms are added in place
     arrived: dict[Node, Any] = {}
     oldest = 1 if targets is None else max((node.order for node in targets), default=0)
+    began = next(clock) if create_graph else 0
     changed = changes.latest
     ndarray, add = np.ndarray, np.add
 
@@ -361,4 +362,7 @@ def propagate(
                 pending[key] = parent
                 cotangents[key] = term
                 heappush(heap, key)
+    if create_graph:
+        for g in arrived.values():
+            Scope.mark(getattr(g, "_node", None), "backward pass", began)
     return arrived

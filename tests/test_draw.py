@@ -163,17 +163,21 @@ def test_a_leaf_that_nobody_holds_any_more_is_drawn():
 def test_labels_are_escaped():
     name = 'a"<b>&\n\\N</script>é'
     source = draw(Tensor(1.0, requires_grad=True, name=name)).source
-    assert "a&quot;&lt;b&gt;&amp;\\n\\N&lt;/script&gt;é" in source
+    assert "a&quot;&lt;b&gt;&amp;\\\\n\\\\N&lt;/script&gt;é" in source
 
 
 def test_a_hundred_thousand_operations():
     x = y = Tensor(1.0, requires_grad=True)
     for _ in range(100_000):
         y = y + 1.0
-    source = draw(y).source
+    source = draw(y, max_nodes=None).source
     assert source.count("->") == 100_000
     assert "rankdir=TB" in source
     assert "rankdir=BT" in draw(x, rankdir="BT").source
+    capped = draw(y)
+    assert len(capped.graph.boxes) == 500
+    assert "99,502 left out" in capped.source
+    assert "the oldest 99,502 of 100,001 boxes left out; max_nodes=500" in capped.source
 
 
 @pytest.mark.skipif(
@@ -196,7 +200,7 @@ def test_the_text_is_written_without_any_program(tmp_path, monkeypatch):
         assert path.read_text(encoding="utf-8") == picture.source
     with pytest.raises(RuntimeError, match=r'install its .dot. program.*pip install "chainrule\[draw\]"'):
         picture.save(tmp_path / "neuron.svg")
-    assert picture._repr_mimebundle_() == {"text/plain": picture.source}
+    assert picture._repr_mimebundle_() == {"text/plain": picture.text}
     with pytest.raises(ValueError, match="by the suffix"):
         picture.save(tmp_path / "neuron")
 

@@ -16,8 +16,6 @@ from autograd.tensor import Tensor
 
 __all__ = ["Picture", "draw", "explain"]
 
-DIRECTIONS = ("LR", "TB", "RL", "BT")
-
 
 def draw(
     t: Any,
@@ -100,10 +98,21 @@ def draw(
     Drawing only reads: the graph and its tensors stay as they are.
     """
     tensors = _tensors(t)
-    for switch, value in (("values", values), ("grads", grads)):
-        _one_of(switch, value, get_args(Detail))
-    _one_of("rankdir", rankdir, (None, *DIRECTIONS))
-    _one_of("rollup", rollup, (True, False, "auto"))
+    details, yes_or_no = get_args(Detail), (True, False)
+    for switch, value, choices in (
+        ("values", values, details),
+        ("grads", grads, details),
+        ("shapes", shapes, yes_or_no),
+        ("saved", saved, yes_or_no),
+        ("memory", memory, yes_or_no),
+        ("places", places, yes_or_no),
+        ("derivatives", derivatives, yes_or_no),
+        ("rollup", rollup, (*yes_or_no, "auto")),
+        ("collapse", collapse, yes_or_no),
+        ("constants", constants, yes_or_no),
+        ("rankdir", rankdir, (None, "LR", "TB", "RL", "BT")),
+    ):
+        _one_of(switch, value, choices)
     if depth not in (None, "auto"):
         _at_least("depth", depth, 0)
     if max_nodes is not None:
@@ -113,7 +122,8 @@ def draw(
     if derivatives:
         with_derivatives(graph)
     folding = Folding(depth, rollup, collapse, constants, _focus(focus), max_nodes)
-    return Picture(folded(graph, folding), Shown(values, grads, shapes, saved, memory, places, max_size), rankdir, graph, folding)
+    shown = Shown(values, grads, shapes, saved, memory, places, max_size)
+    return Picture(folded(graph, folding), shown, rankdir, graph, folding)
 
 
 def _tensors(t: Any) -> list[Tensor]:

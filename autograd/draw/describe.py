@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-__all__ = ["kind_of", "nbytes", "not_finite", "number", "numbers", "sparkline", "statistics"]
+__all__ = ["alike", "kind_of", "nbytes", "not_finite", "number", "numbers", "sparkline", "statistics"]
 
 BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 40  # characters of a line of numbers
 SAMPLE = 1_000_000  # entries looked at for a histogram
 
 
@@ -22,7 +25,8 @@ def numbers(array: Any) -> list[str]:
     array = np.asarray(array)
     if array.ndim == 0:
         return [number(array[()])]
-    return np.array2string(array, separator=", ", threshold=array.size, formatter={"all": number}).split("\n")
+    written = np.array2string(array, WIDTH, separator=", ", threshold=array.size, formatter={"all": number})
+    return written.split("\n")
 
 
 def statistics(array: Any) -> list[str]:
@@ -34,23 +38,24 @@ def statistics(array: Any) -> list[str]:
     entries = np.abs(array) if magnitude else array
     if array.dtype.kind == "b":
         return [f"{np.count_nonzero(array):,} of {array.size:,} true"]
-    finite = entries[np.isfinite(entries)].astype(np.float64)
-    if finite.size == 0:
-        return []
-    with np.errstate(all="ignore"):  # entries near the largest float: their mean is infinite, and is shown so
-        mean, deviation = finite.mean(), finite.std()
-    low, high = finite.min(), finite.max()
-    head = f"{'|z|: ' if magnitude else ''}{number(mean)} ± {number(deviation)}"
-    return [head, f"{number(low)} {sparkline(finite)} {number(high)}"]
+    with np.errstate(all="ignore"):  # beyond the range of float64, a mean is infinite, and is shown so
+        finite = entries[np.isfinite(entries)].astype(np.float64)
+        finite = finite[np.isfinite(finite)]
+        if finite.size == 0:
+            return []
+        head = f"{'|z|: ' if magnitude else ''}{number(finite.mean())} ± {number(finite.std())}"
+    return [head, f"{number(finite.min())} {sparkline(finite)} {number(finite.max())}"]
 
 
 def sparkline(finite: Any) -> str:
     """A histogram in eight bars, from the least to the greatest entry."""
     low, high = finite.min(), finite.max()
-    if not np.isfinite(high - low) or high == low:
+    if low == high:
         return BARS[-1]
-    step = -(-finite.size // SAMPLE)
-    counts = np.histogram(finite[::step], bins=len(BARS), range=(low, high))[0]
+    scale = max(abs(low), abs(high))  # the difference of the largest floats would overflow
+    sample = finite[:: -(-finite.size // SAMPLE)] / scale
+    position = (sample - low / scale) / (high / scale - low / scale)
+    counts = np.bincount((position * len(BARS)).astype(int).clip(max=len(BARS) - 1), minlength=len(BARS))
     return "".join(BARS[-(-int(count) * (len(BARS) - 1) // int(counts.max()))] for count in counts)
 
 
@@ -66,8 +71,14 @@ def not_finite(array: Any) -> str:
 def kind_of(shape: Any, dtype: Any) -> str:
     """Shape and dtype; of each output, where there are several."""
     if isinstance(dtype, tuple):
-        return ", ".join(map(kind_of, shape, dtype))
+        return alike(map(kind_of, shape, dtype))
     return f"{shape} {dtype}" if shape else str(dtype)
+
+
+def alike(texts: Iterable[str]) -> str:
+    """A list in which what follows itself is written once, with its number."""
+    groups = [(text, len(list(group))) for text, group in groupby(texts)]
+    return ", ".join(f"{count} × {text}" if count > 1 else text for text, count in groups)
 
 
 def nbytes(count: int) -> str:

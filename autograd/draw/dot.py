@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 from itertools import count
 
-from autograd.draw.label import Shown, call_title, lines, visible
+from autograd.draw.label import Line, Outer, Shown, call_title, lines, visible
 from autograd.draw.nesting import nested
 from autograd.draw.snapshot import Box, Edge, Snapshot
 
-__all__ = ["dot"]
+__all__ = ["direction", "dot"]
 
 FONT = "Helvetica,Arial,sans-serif"
 SIDEWAYS = 40  # boxes up to which the picture runs from left to right
@@ -33,19 +33,18 @@ CLUSTERS = ("#f8fafc", "#f1f5f9")  # the fill of clusters, by turns with their d
 
 def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
     """The text of a picture; the same snapshot gives the same text."""
-    direction = rankdir or ("LR" if len(graph.boxes) <= SIDEWAYS and not graph.calls else "TB")
     caption = _quoted("\n".join(graph.notes))
     text = [
         "digraph {\n",
         f'\tgraph [bgcolor=white fontcolor="#64748b" fontname="{FONT}" fontsize=9 label={caption} nodesep=0.25 '
-        f"pad=0.2 rankdir={direction} ranksep=0.35]\n",
+        f"ordering=in pad=0.2 rankdir={direction(graph, rankdir)} ranksep=0.35]\n",
         f'\tnode [fontname="{FONT}" fontsize=11 height=0.3 margin="0.08,0.04" shape=box]\n',
         f'\tedge [arrowsize=0.6 color="#94a3b8" fontcolor="#475569" fontname="{FONT}" fontsize=9]\n',
     ]
-    roots, clusters = set(graph.roots), count()
+    roots, clusters, outer = set(graph.roots), count(), Outer(graph.calls)
     for depth, item in nested(graph):
         if isinstance(item, Box):
-            text.append(_box(item, shown, item.id in roots))
+            text.append(_box(item, lines(item, shown, outer.of(item)), item.id in roots))
         elif item is None:
             text.append("\t}\n")
         else:
@@ -53,17 +52,22 @@ def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
             text.append(
                 f"\tsubgraph cluster_{next(clusters)} {{\n"
                 f'\tgraph [bgcolor="{fill}" color="#cbd5e1" fontcolor="#334155" fontsize=10 '
-                f"label={_quoted(call_title(item))} labeljust=l margin=10 style=rounded]\n"
+                f"label={_quoted(call_title(item, outer.of(item)))} labeljust=l margin=10 style=rounded]\n"
             )
     text += [_edge(edge) for edge in graph.edges]
     text.append("}\n")
     return "".join(text)
 
 
-def _box(box: Box, shown: Shown, root: bool) -> str:
+def direction(graph: Snapshot, rankdir: str | None) -> str:
+    """Where the computation runs: as asked for, or so that the picture is readable."""
+    return rankdir or ("LR" if len(graph.boxes) <= SIDEWAYS and not graph.calls else "TB")
+
+
+def _box(box: Box, written: list[Line], root: bool) -> str:
     rows = []
-    for role, line in lines(box, shown):
-        words = escape(line)
+    for role, line in written:
+        words = escape(line).replace("\\", "\\\\")  # Graphviz puts the box's id in place of \\N, even here
         rows.append(f"<b>{words}</b>" if role == "title" else f"<font {FONTS[role]}>{words}</font>")
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows) or "<tr><td></td></tr>"
     fill, border = FILL_AND_BORDER["result" if root else box.kind]

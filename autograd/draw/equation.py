@@ -86,12 +86,15 @@ class Equation:
 
     def numbers(self, notation: str = "text", digits: int = 4) -> str:
         """The right-hand side with numbers, and what it comes to; empty where the operation is not one of scalars."""
+        return EQUALS[notation].join(self.steps_in_numbers(notation, digits))
+
+    def steps_in_numbers(self, notation: str = "text", digits: int = 4) -> list[str]:
+        """The right-hand side with numbers, then what it comes to, if that is not the same; see ``numbers``."""
         filled_in = self._filled()
         if filled_in is None or self.term is None or np.size(self.term) != 1:
-            return ""
+            return []
         writer = WRITERS[notation]({}, digits=digits)
-        right, result = writer.write(filled_in), writer.write(ast.Constant(np.asarray(self.term).item()))
-        return right if right == result else f"{right}{EQUALS[notation]}{result}"
+        return list(dict.fromkeys(map(writer.write, (filled_in, ast.Constant(np.asarray(self.term).item())))))
 
     def factor(self, notation: str = "text", digits: int | None = None) -> str:
         """The local derivative alone, without the cotangent: in names, or with ``digits`` in numbers; may be empty."""

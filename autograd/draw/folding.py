@@ -12,6 +12,7 @@ from autograd.draw.rollup import rolled_up
 from autograd.draw.snapshot import Box, Edge, Snapshot
 from autograd.elementwise import Elementwise
 from autograd.graph import Node
+from autograd.outputs import Pick
 
 __all__ = ["Folding", "folded"]
 
@@ -32,16 +33,16 @@ class Folding:
 
 
 def folded(graph: Snapshot, folding: Folding) -> Snapshot:
-    """``graph`` with what ``folding`` asks for, in this order: focus, constants, chains, blocks, modules, number."""
+    """``graph`` with what ``folding`` asks for, in this order: focus, constants, blocks, chains, modules, number."""
     if folding.focus is not None:
         graph = _focused(graph, *folding.focus)
     if not folding.constants:
         graph = _without(graph, {box.id for box in graph.boxes if box.kind == "constant"})
-    if folding.collapse:
-        graph = _collapsed(graph)
     large = len(graph.boxes) > SCREEN
     if folding.rollup is True or (folding.rollup == "auto" and large):
         graph = rolled_up(graph)
+    if folding.collapse:
+        graph = _collapsed(graph)
     if folding.depth == "auto":
         graph = _fitting(graph) if large else graph
     elif folding.depth is not None:
@@ -66,11 +67,9 @@ def _joined(graph: Snapshot, boxes: Iterable[Box], onto: Mapping[str, str]) -> S
         source, target = onto.get(edge.source, edge.source), onto.get(edge.target, edge.target)
         if source == target and not (edge.loop and edge.source == edge.target):
             continue
-        # two uses of one input by one operation are two arrows; by what is folded, they are one
-        argument = "" if target in folds else edge.argument
-        edges.setdefault(
-            (source, target, argument, edge.loop), replace(edge, source=source, target=target, argument=argument)
-        )
+        if target in folds:  # two uses of one input by one operation are two arrows; by what is folded, they are one
+            edge = Edge(source, target, loop=edge.loop)
+        edges.setdefault((source, target, edge.argument, edge.loop), replace(edge, source=source, target=target))
     roots = list(dict.fromkeys(onto.get(root, root) for root in graph.roots))
     stands = graph.standing({gone: box for gone, box in onto.items() if gone != box})
     return replace(graph, boxes=list(boxes), edges=list(edges.values()), roots=roots, stands=stands)
@@ -115,7 +114,8 @@ def _found(graph: Snapshot, what: Node | str) -> str:
 
 
 def _collapsed(graph: Snapshot) -> Snapshot:
-    """Elementwise operations that only feed another one, in the same call, are drawn with it."""
+    """Elementwise operations that only feed another one, in the same call, are drawn with it, as are outputs of an
+    operation that has several."""
     known = {box.id: box for box in graph.boxes}
     users = Counter(edge.source for edge in graph.edges)
     chains: dict[str, list[Box]] = {}  # by the last of the chain
@@ -124,6 +124,8 @@ def _collapsed(graph: Snapshot) -> Snapshot:
     for edge in graph.edges:
         inputs[edge.target].append(edge.source)
     for box in graph.boxes:
+        if box.node is not None and isinstance(box.node.primitive, Pick) and _nameless(box):
+            onto[box.id] = inputs[box.id][0]
         if not _is_elementwise(box):
             continue
         chain = [box]
@@ -133,7 +135,7 @@ def _collapsed(graph: Snapshot) -> Snapshot:
                 chain = [*chains.pop(source), box]
                 break
         chains[box.id] = chain
-    boxes = dict(known)
+    boxes = {key: box for key, box in known.items() if key not in onto}
     for last, chain in chains.items():
         if len(chain) > 1:
             boxes[last] = replace(known[last], operation=_chain_of([box.operation for box in chain]), count=len(chain))
@@ -241,7 +243,13 @@ def _absorbed(graph: Snapshot) -> Snapshot:
     boxes = []
     for box in graph.boxes:
         scope, module = box.scope, box.module
-        while box.operation and scope and held[scope[-1]] == 1 and graph.calls[scope[-1]].times == 1:
+        while (
+            box.operation
+            and box.kind != "fold"
+            and scope
+            and held[scope[-1]] == 1
+            and graph.calls[scope[-1]].times == 1
+        ):
             call = graph.calls[scope[-1]]
             module = f"{call.path}: {call.kind}" if call.path else call.kind
             scope = scope[:-1]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from autograd.draw.describe import kind_of, nbytes, not_finite, numbers, statistics
-from autograd.draw.modules import Call
+from autograd.draw.describe import alike, kind_of, nbytes, not_finite, numbers, statistics
+from autograd.draw.modules import SEVERAL, Call
 from autograd.draw.snapshot import Box
 
-__all__ = ["Detail", "Line", "Shown", "call_title", "lines", "title", "visible"]
+__all__ = ["Detail", "Line", "Outer", "Shown", "call_title", "lines", "title", "visible"]
 
 Detail = Literal["small", "all", "none"]
 
@@ -42,32 +42,38 @@ def visible(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def title(box: Box) -> str:
-    """The operation in words, the name, or both."""
+def within(path: str, outer: str) -> str:
+    """A path as seen from the module ``outer``."""
+    return path.removeprefix(f"{outer}.") if outer else path
+
+
+def title(box: Box, outer: str = "") -> str:
+    """The operation in words, the name as seen from the module ``outer``, or both."""
+    label = within(box.label, outer)
     if box.kind == "constant":
-        name = box.label
+        name = label
     elif not box.operation:
-        name = box.label or "leaf"
+        name = label or "leaf"
     else:
         operation, joint = (box.operation, ": ") if box.kind == "fold" else (box.operation.replace("_", " "), " = ")
-        name = f"{box.label}{joint}{operation}" if box.label else operation
+        name = f"{label}{joint}{operation}" if label else operation
     return f"{name} × {box.times:,}" if box.times > 1 else name
 
 
-def lines(box: Box, shown: Shown) -> list[Line]:
-    """What is shown of a box."""
+def lines(box: Box, shown: Shown, outer: str = "") -> list[Line]:
+    """What is shown of a box, with names as seen from the module ``outer``."""
     found = []
-    name = title(box)
+    name = title(box, outer)
     if name:
         found.append(Line("title", visible(name)))
     if box.module:
-        found.append(Line("detail", visible(box.module)))
+        found.append(Line("detail", visible(within(box.module, outer))))
     if shown.shapes and box.dtype is not None and (box.shape != () or box.kind != "constant"):
         found.append(Line("shape", kind_of(box.shape, box.dtype)))
     elif shown.shapes and box.kind == "fold" and box.shape is not None:
-        found.append(Line("shape", ", ".join(map(str, box.shape))))
+        found.append(Line("shape", alike(map(str, box.shape))))
     if box.parameters:
-        found.append(Line("shape", f"{box.parameters:,} parameters"))
+        found.append(Line("shape", parameters(box.parameters, box.label)))
     for role, prefix, array, detail in (
         ("value", "", box.value, shown.values),
         ("grad", "grad ", box.grad, shown.grads),
@@ -120,14 +126,39 @@ def _memory(box: Box) -> list[Line]:
     return found
 
 
-def call_title(call: Call, write: Callable[[str], str] = visible) -> str:
-    """Path and class, what comes out, and the number of parameters; how many alike."""
-    name = f"{call.path}: {call.kind}" if call.path else call.kind
+def call_title(call: Call, outer: str = "") -> str:
+    """Path and class, how many alike, what comes out, and the number of parameters."""
+    path = within(call.path, outer)
+    name = f"{path}: {call.kind}" if path else call.kind
     if call.times > 1:
-        name = f"{name} × {call.times:,}" if name else f"× {call.times:,}"
+        name = f"{name} × {call.times:,}".strip()
     parts = [name]
     if call.output_shapes:
-        parts.append(f"→ {', '.join(map(str, call.output_shapes))}")
+        parts.append(f"→ {alike(map(str, call.output_shapes))}")
     if call.parameters:
-        parts.append(f"{call.parameters:,} parameters")
-    return write("  ".join(parts))
+        parts.append(parameters(call.parameters, call.path))
+    return visible("  ".join(parts))
+
+
+def parameters(count: int, path: str) -> str:
+    return f"{count:,} parameters{' each' if SEVERAL in path else ''}"
+
+
+class Outer:
+    """The paths from which names are seen: of the call around a call or a box, and around that for parameters."""
+
+    def __init__(self, calls: Mapping[int, Call]) -> None:
+        self._calls = calls
+
+    def of(self, item: Box | Call) -> str:
+        if isinstance(item, Call):
+            return self._path(item.parent)
+        key = item.scope[-1] if item.scope else None
+        if key is not None and not item.operation:
+            key = self._calls[key].parent
+        return self._path(key)
+
+    def _path(self, key: int | None) -> str:
+        while key is not None and not self._calls[key].path:
+            key = self._calls[key].parent
+        return "" if key is None else self._calls[key].path

@@ -12,7 +12,9 @@ from typing import Any
 from autograd.dispatch import bare
 from autograd.graph import Node, Scope
 
-__all__ = ["Call", "calls_behind", "is_module", "names_of_state"]
+__all__ = ["SEVERAL", "Call", "calls_behind", "is_module", "names_of_state"]
+
+SEVERAL = "…"  # in the path of several alike: layers.0…11
 
 
 @dataclass
@@ -86,7 +88,7 @@ def calls_behind(
         if id(owner) not in counted:
             counted[id(owner)] = _counted(owner)
         number, state = counted[id(owner)]
-        shapes = [node.shape for node in mark.outputs]
+        shapes = [node.shape for node in mark.outputs] if is_module(owner) else []
         path = paths.get(id(owner), "")
         calls[mark.began] = Call(mark.began, path, _kind(owner), parents[mark.began], shapes, number, owner, state)
     return calls, {node: chains[key] for node, key in innermost.items()}

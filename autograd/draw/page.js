@@ -289,9 +289,9 @@ function showStep() {
   for (const term of terms) {
     const { left, right, long } = data.equations[term.equation];
     const many = expected.get(term.to), so_far = facts.counts.get(term.to);
-    const card = make("div", { class: "card" }, mathematics(`${left}<mo>=</mo>${right}`, term.numbers && `<mo>=</mo>${term.numbers}`));
+    const card = make("div", { class: "card" }, mathematics(`${left}<mo>=</mo>${right}`, ...term.numbers.map((line) => `<mo>=</mo>${line}`)));
     if (long) card.append(make("p", { class: "note" }, "This rule is too long for a formula; it is named, with what it uses."));
-    if (!term.numbers) card.append(written(term.value));
+    if (!term.numbers.length) card.append(written(term.value));
     const then = make("p", { class: "then" }, "to ", link(term.to));
     if (many > 1)
       then.append(` · term ${so_far} of ${many}${term.total.lines.length === 1 ? `, in all ${term.total.lines[0]}` : ""}`);

@@ -155,7 +155,9 @@ class _Play:
     def _play(self, roots: list[Box]) -> None:
         seeds = [(box.node, np.ones(box.shape, box.dtype)) for box in roots if box.node is not None]
         if len(roots) > 1 or roots[0].shape != ():
-            what = " and ".join(visible(box.label) or title(box) for box in roots[:3]) + ("" if len(roots) < 4 else " …")
+            what = " and ".join(visible(box.label) or title(box) for box in roots[:3]) + (
+                "" if len(roots) < 4 else " …"
+            )
             self.notes.append(f"The pass starts with ones: {self.loss} is the sum of the entries of {what}.")
         hooked = sum(1 for box in self.graph.boxes if box.node is not None and _has_hooks(box.node))
         if hooked:
@@ -176,13 +178,17 @@ class _Play:
     def _add(self, step: Step) -> None:
         box = self._boxes[self._ids[step.node]]
         self.visited[box.id] = None
-        if not isinstance(step.cotangent, Cotangents) and (self._keeps_all or np.size(step.cotangent) <= self._max_size):
+        if not isinstance(step.cotangent, Cotangents) and (
+            self._keeps_all or np.size(step.cotangent) <= self._max_size
+        ):
             self._arrived[box.id] = step.cotangent
         terms = [self._term(step, box, term) for term in step.terms]
         arrived = self._told(step.cotangent)
         line = arrived["lines"][0] if len(arrived["lines"]) == 1 else ""
         arrived["math"] = _math_of(step.cotangent, line)
-        said = [f"Step {len(self.steps) + 1}: {title(box)}. Gradient {line or kind_of(step.node.shape, step.node.dtype)}."]
+        said = [
+            f"Step {len(self.steps) + 1}: {title(box)}. Gradient {line or kind_of(step.node.shape, step.node.dtype)}."
+        ]
         said += [term.pop("spoken") for term in terms]
         entry = {"box": box.id, "name": self._partial(box), "arrived": arrived, "terms": terms}
         self.steps.append({**entry, "spoken": visible(" ".join(said))})
@@ -197,7 +203,7 @@ class _Play:
         value = self._told(term.value)
         if between and _is_number(term.value):
             between[k].derivative = value["lines"][0]
-        numbers_of = made.numbers("mathml")
+        numbers_of = made.steps_in_numbers("mathml")
         spoken = f"{made.text}{' = ' + made.numbers() if numbers_of else ''}."
         return {
             "to": parent.id,
@@ -377,5 +383,7 @@ def _layout(graph: Snapshot, name: str, depth: int | None) -> dict[str, Any]:
 def _list_of_steps(play: _Play, boxes: Mapping[str, Box], why: str) -> str:
     """In place of a drawing: the boxes in the order in which the pass visits them."""
     order = [*play.visited, *(key for key in boxes if key not in play.visited)]
-    items = "".join(f'<li data-box="{key}" tabindex="0" role="button">{escape(title(boxes[key]) or key)}</li>' for key in order)
+    items = "".join(
+        f'<li data-box="{key}" tabindex="0" role="button">{escape(title(boxes[key]) or key)}</li>' for key in order
+    )
     return f'<div class="fallback"><p>There is no drawing: {escape(why)}</p><ol>{items}</ol></div>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,15 @@ from typing import Any
 from autograd.draw.dot import dot
 from autograd.draw.folding import Folding
 from autograd.draw.label import Shown
+from autograd.draw.mermaid import mermaid
 from autograd.draw.page import page
 from autograd.draw.snapshot import Snapshot
+from autograd.draw.text import text
 
 __all__ = ["Picture"]
+
+
+TEXTS = {".gv": "source", ".dot": "source", ".mmd": "mermaid", ".txt": "text", ".html": "page"}
 
 
 class Picture:
@@ -26,8 +32,13 @@ class Picture:
     ----------
     graph : Snapshot
         What is drawn, as data.
-    source : str
-        The picture as DOT text. The same graph gives the same text.
+    source, mermaid, text : str
+        The picture in Graphviz's language DOT, as a Mermaid flowchart for Markdown, and as plain text. The same
+        graph gives the same text. ``print(picture)`` writes the plain one.
+    page : str
+        An HTML page, complete in itself, that plays the backward pass step by step over the picture: the rules as
+        equations with the numbers filled in, values on a click, modules to fold and unfold. Made when it is first
+        asked for, with what the graph has saved by then.
     """
 
     def __init__(
@@ -41,7 +52,7 @@ class Picture:
         self.graph = graph
         self.shown = shown
         self.rankdir = rankdir
-        self._whole = graph if whole is None else whole
+        self._whole = graph if whole is None else whole  # for the page, which folds and unfolds it
         self._folding = Folding(depth=None, rollup=False) if folding is None else folding
 
     def __repr__(self) -> str:
@@ -52,30 +63,39 @@ class Picture:
         return dot(self.graph, self.shown, self.rankdir)
 
     @cached_property
+    def mermaid(self) -> str:
+        return mermaid(self.graph, self.shown, self.rankdir)
+
+    @cached_property
+    def text(self) -> str:
+        return text(self.graph, self.shown)
+
+    @cached_property
     def page(self) -> str:
-        """A page of its own that plays the backward pass (``autograd.draw.page``); what ``save("x.html")`` writes."""
-        return page(self._whole, self._folding, self.shown, self._drawn)
+        folding = replace(self._folding, rollup=self._folding.rollup is True)
+        return page(self._whole, folding, self.shown, self._drawn)
 
     def _drawn(self, graph: Snapshot, shown: Shown) -> str:
         return str(Picture(graph, shown, self.rankdir).pipe("svg", encoding="utf-8"))
 
+    def __str__(self) -> str:
+        return self.text
+
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the picture to ``path`` in the format of its suffix, and return the path.
 
-        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text for Graphviz. Raises ValueError
-        without a suffix or for one that Graphviz does not know, RuntimeError where nothing is installed that draws.
+        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text for Graphviz, .mmd that for
+        Mermaid, .txt the plain one, .html the page that plays the backward pass. Raises ValueError without a suffix or for one that nothing here writes, and
+        RuntimeError where nothing is installed that draws. A file that is there stays as it is if drawing fails.
         """
         path = Path(path)
-        if path.suffix == ".html":
-            path.write_text(self.page, encoding="utf-8")
-            return os.fspath(path)
-        texts = {".gv": "source", ".dot": "source"}
-        if path.suffix in texts:
-            path.write_text(getattr(self, texts[path.suffix]), encoding="utf-8")
-        elif path.suffix:
-            path.write_bytes(self.pipe(path.suffix[1:]))
-        else:
+        suffix = path.suffix.lower()
+        if not suffix:
             raise ValueError(f"save() chooses the format by the suffix, such as .svg; got {os.fspath(path)!r}")
+        if suffix in TEXTS:
+            path.write_text(getattr(self, TEXTS[suffix]), encoding="utf-8")
+        else:
+            path.write_bytes(self.pipe(suffix[1:]))
         return os.fspath(path)
 
     def pipe(self, format: str = "svg", *, encoding: str | None = None) -> Any:
@@ -86,6 +106,10 @@ class Picture:
             drawn = graphviz.Source(self.source).pipe(format)
         except graphviz.ExecutableNotFound:
             drawn = self._drawn_by_library(format)
+        except graphviz.CalledProcessError as error:
+            raise RuntimeError(f"Graphviz could not draw this picture: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"no picture is written as .{format}: {error}") from error
         return drawn if encoding is None else drawn.decode(encoding)
 
     def _drawn_by_library(self, format: str) -> bytes:
@@ -94,12 +118,15 @@ class Picture:
         except ImportError as error:
             raise RuntimeError(
                 "drawing needs Graphviz: install its 'dot' program (apt install graphviz, brew install graphviz), or "
-                'pip install "chainrule[draw]". The text in .source and .save("x.gv") need neither.'
+                'pip install "chainrule[draw]". The texts in .source, .mermaid and .text need neither.'
             ) from error
-        return pygraphviz.AGraph(string=self.source).draw(format=format, prog="dot")
+        try:
+            return pygraphviz.AGraph(string=self.source).draw(format=format, prog="dot")
+        except (OSError, ValueError) as error:
+            raise RuntimeError(f"Graphviz could not draw this picture: {error}") from error
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         try:
-            return {"image/svg+xml": self.pipe("svg", encoding="utf-8"), "text/plain": self.source}
+            return {"image/svg+xml": self.pipe("svg", encoding="utf-8"), "text/plain": self.text}
         except RuntimeError:
-            return {"text/plain": self.source}
+            return {"text/plain": self.text}

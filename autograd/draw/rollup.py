@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autograd.draw.modules import Call
+from autograd.draw.modules import SEVERAL, Call
 from autograd.draw.snapshot import Box, Edge, Snapshot, place_state
 
 __all__ = ["rolled_up"]
@@ -38,7 +38,7 @@ def rolled_up(graph: Snapshot) -> Snapshot:
     depth = 0
     while True:
         levels = [key for key in (None, *graph.calls) if len(_path(graph, key)) == depth]
-        if not levels:
+        if not levels or not graph.calls:
             return graph
         runs = _Runs(graph).at(levels)
         if runs:
@@ -134,7 +134,7 @@ class _Runs:
 
 
 def _spans(tokens: Sequence[Any], calls: Sequence[bool]) -> list[tuple[int, int, int]]:
-    """Start, period and number of copies of repeats that hold a call, from the left; the longest where several begin."""
+    """Start, period and number of copies of repeats that hold a call, from the left; of several the longest."""
     count = len(tokens)
     longest = min(LONGEST, count // 2)
     same = [[0] * (count + 1) for _ in range(longest + 1)]  # how far tokens go on to repeat themselves after a period
@@ -246,5 +246,5 @@ def span_of(paths: Sequence[str]) -> str:
     if len(set(paths)) == 1:
         return paths[0]
     if len(first) != len(last):
-        return f"{paths[0]}…{paths[-1]}"
-    return ".".join(a if a == b else f"{a}…{b}" for a, b in zip(first, last, strict=True))
+        return f"{paths[0]}{SEVERAL}{paths[-1]}"
+    return ".".join(a if a == b else f"{a}{SEVERAL}{b}" for a, b in zip(first, last, strict=True))

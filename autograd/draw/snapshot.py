@@ -19,7 +19,7 @@ from autograd.tensor import Tensor
 __all__ = ["Box", "Call", "Edge", "Saved", "Snapshot", "place_state", "snapshot"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Saved:
     """A value that an operation keeps for its derivative rules."""
 
@@ -30,7 +30,7 @@ class Saved:
     value: Any
 
 
-@dataclass
+@dataclass(slots=True)
 class Box:
     """A leaf, a constant, an operation, or (made by folding) several of them in one.
 
@@ -79,7 +79,7 @@ class Box:
     parameters: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Edge:
     """An arrow along the computation, into the ``argument`` of an operation.
 
