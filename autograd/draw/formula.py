@@ -415,10 +415,10 @@ class Mathml(Writer):
         return (f"<mi>{CONSTANTS[name][0]}</mi>" if name in CONSTANTS else _mathml_name(name)), ATOM
 
     def group(self, inner: str) -> str:
-        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
+        return _fenced("(", inner, ")")
 
     def bracket(self, inner: str) -> str:
-        return f"<mrow><mo>[</mo>{inner}<mo>]</mo></mrow>"
+        return _fenced("[", inner, "]")
 
     def operator(self, sign: str) -> str:
         return f"<mo>{sign}</mo>"
@@ -440,7 +440,7 @@ class Mathml(Writer):
         return f"{left}<mo>{escape(RELATIONS[op][0])}</mo>{right}"
 
     def call(self, name: str, arguments: list[str]) -> str:
-        return f"<mrow><mi>{escape(name)}</mi><mo>(</mo>{'<mo>,</mo>'.join(arguments)}<mo>)</mo></mrow>"
+        return f"<mrow><mi>{escape(name)}</mi>{_fenced('(', '<mo>,</mo>'.join(arguments), ')')}</mrow>"
 
     def root(self, inner: str) -> str:
         return f"<msqrt>{inner}</msqrt>"
@@ -467,3 +467,9 @@ class Mathml(Writer):
 
     def code(self, source: str) -> str:
         return f"<mtext>{escape(source)}</mtext>"
+
+
+def _fenced(left: str, inner: str, right: str) -> str:
+    """In parentheses, which grow with fractions alone."""
+    still = "" if "<mfrac" in inner or "<mtable" in inner else ' stretchy="false"'
+    return f"<mrow><mo{still}>{left}</mo>{inner}<mo{still}>{right}</mo></mrow>"

@@ -96,7 +96,7 @@ function draw(index) {
   }
   svg.querySelectorAll("g.cluster").forEach((group, i) => {
     const call = data.layouts[layout].calls[i];
-    const closing = call && data.layouts.findIndex((l) => l.depth === call.depth);
+    const closing = call && data.layouts.findIndex((l, k) => l.depth === call.depth && k < layout);
     group.querySelector("title").textContent = call && closing >= 0 ? `Close ${call.title}` : "";
     if (!call || closing < 0) return;
     group.classList.add("closes");
@@ -104,7 +104,7 @@ function draw(index) {
   });
   frame = null;
   fit();
-  const size = at("stage").getBoundingClientRect();
+  const size = stageSize();
   if (size.width / frame.w < 0.5) {
     zoom((0.75 * frame.w) / size.width); // too small to be read as a whole: begin near the result
     reveal(data.result);
@@ -174,6 +174,8 @@ function writeGradient(group, total) {
 let frame = null; // {x, y, w, h} in the drawing's units
 let whole = null;
 
+const stageSize = () => at("stage").getBoundingClientRect();
+
 function apply() {
   at("stage").querySelector("svg")?.setAttribute("viewBox", `${frame.x} ${frame.y} ${frame.w} ${frame.h}`);
 }
@@ -185,7 +187,7 @@ function fit() {
     const [x, y, w, h] = svg.getAttribute("viewBox").split(/\s+/).map(Number);
     whole = { x, y, w, h };
   }
-  const size = at("stage").getBoundingClientRect();
+  const size = stageSize();
   const scale = Math.min(size.width / whole.w, (size.height - 40) / whole.h, 2.2) || 1;
   const w = size.width / scale, h = size.height / scale;
   frame = { x: whole.x + (whole.w - w) / 2, y: whole.y + (whole.h - h) / 2 + 16 / scale, w, h };
@@ -195,7 +197,7 @@ function fit() {
 /** Zoom by a factor about a point of the screen, by default the middle. */
 function zoom(factor, clientX, clientY) {
   if (!frame) return;
-  const size = at("stage").getBoundingClientRect();
+  const size = stageSize();
   const u = clientX === undefined ? 0.5 : (clientX - size.left) / size.width;
   const v = clientY === undefined ? 0.5 : (clientY - size.top) / size.height;
   const limited = Math.min(Math.max(frame.w / factor, whole.w / 400, 20), Math.max(whole.w, whole.h) * 8) / frame.w;
@@ -214,12 +216,13 @@ function reveal(id) {
   const box = group.getBBox(), { x, y } = offset();
   const middle = { x: box.x + box.width / 2 + x, y: box.y + box.height / 2 + y };
   if (!middle.x && !middle.y) return;
-  const inside =
-    middle.x > frame.x + frame.w * 0.06 && middle.x < frame.x + frame.w * 0.94 &&
-    middle.y > frame.y + frame.h * 0.06 && middle.y < frame.y + frame.h * 0.9;
-  if (inside) return;
-  frame.x = middle.x - frame.w / 2;
-  frame.y = middle.y - frame.h / 2;
+  const left = box.x + x, top = box.y + y;
+  const across = left >= frame.x && left + box.width <= frame.x + frame.w;
+  if (across && top >= frame.y && top + box.height <= frame.y + frame.h) return;
+  const clamped = (value, low, span, full) =>
+    span < full ? Math.min(Math.max(value, low), low + full - span) : low - (span - full) / 2;
+  frame.x = clamped(middle.x - frame.w / 2, whole.x, frame.w, whole.w);
+  frame.y = clamped(middle.y - frame.h / 2, whole.y, frame.h, whole.h + (40 * frame.h) / stageSize().height);
   apply();
 }
 
@@ -247,7 +250,7 @@ at("stage").addEventListener("pointerdown", (event) => {
 addEventListener("pointermove", (event) => {
   const before = pointers.get(event.pointerId);
   if (!before) return;
-  const size = at("stage").getBoundingClientRect();
+  const size = stageSize();
   moved += Math.abs(event.clientX - before.clientX) + Math.abs(event.clientY - before.clientY);
   if (pointers.size === 2) {
     const [other] = [...pointers.values()].filter((p) => p.pointerId !== event.pointerId);
@@ -336,7 +339,7 @@ function showDetail() {
 }
 
 function detailsOfFold(fold) {
-  const opening = data.layouts.findIndex((l, i) => i > layout && !(chosen in l.folds));
+  const opening = data.layouts.findIndex((l, i) => i > layout && l.folds[chosen]?.title !== fold.title);
   return [
     make("p", { class: "kicker" }, "folded"),
     make("h2", {}, fold.title),

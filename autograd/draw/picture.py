@@ -84,9 +84,10 @@ class Picture:
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the picture to ``path`` in the format of its suffix, and return the path.
 
-        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text for Graphviz, .mmd that for
-        Mermaid, .txt the plain one, .html the page that plays the backward pass. Raises ValueError without a suffix or for one that nothing here writes, and
-        RuntimeError where nothing is installed that draws. A file that is there stays as it is if drawing fails.
+        .svg, .png, .pdf and whatever else Graphviz draws; .html is the page that plays the backward pass; .gv or .dot
+        is the text for Graphviz, .mmd that for Mermaid, .txt the plain one. Raises ValueError without a suffix or for
+        one that nothing here writes, and RuntimeError where nothing is installed that draws. A file that is there
+        stays as it is if drawing fails.
         """
         path = Path(path)
         suffix = path.suffix.lower()

@@ -43,9 +43,9 @@ def replay(
 ) -> Iterator[Step]:
     """The steps of a backward pass from ``outputs``, pairs of a node and its cotangent.
 
-    Leaves are visited too and send nothing, as do those nodes of ``stops`` that are no outputs; what is sent to a node that is not
-    ``within`` (where that is given) goes nowhere. One step is computed at a time, so a
-    consumer that keeps none of them needs no more memory than the pass itself.
+    Leaves are visited too and send nothing, as do those nodes of ``stops`` that are no outputs; what is sent to a
+    node that is not ``within`` (where that is given) goes nowhere. One step is computed at a time, so a consumer
+    that keeps none of them needs no more memory than the pass itself.
 
     Raises
     ------
