@@ -7,14 +7,17 @@ import importlib.util
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn
 from autograd import Function, Tensor, draw, no_grad
+from autograd.draw import Picture
 from autograd.draw.dot import FILL_AND_BORDER
 
+ROOT = Path(__file__).resolve().parent.parent
 DRAWS = shutil.which("dot") or importlib.util.find_spec("pygraphviz")
 EVIL = [
     'a"b',
@@ -31,11 +34,11 @@ EVIL = [
 ]
 
 
-def neuron() -> tuple[Tensor, list[Tensor]]:
+def neuron() -> tuple[Tensor, dict[str, Tensor]]:
     x, w, b = Tensor(0.5), Tensor(1.2, requires_grad=True, name="w"), Tensor(-0.8, requires_grad=True, name="b")
     loss = 0.5 * (w * x + b).sigmoid() ** 2
     loss.backward(retain_graph=True)
-    return loss, [w, b]
+    return loss, {"x": x, "w": w, "b": b}
 
 
 # ---------------------------------------------------------------------- snapshots
@@ -114,6 +117,21 @@ def test_a_format_that_nothing_writes_leaves_the_file(tmp_path):
     with pytest.raises(ValueError, match=r"no picture is written as \.docx"):
         draw(neuron()[0]).save(path)
     assert path.read_text() == "mine"
+
+
+def test_the_document_runs_as_pasted(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "drawing.md").read_text(encoding="utf-8")
+    for picture in re.findall(r"!\[[^]]*\]\((.*?)\)", text):
+        assert (ROOT / "docs" / picture).stat().st_size < 100_000
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Picture, "pipe", lambda self, *a, **k: self.source.encode())
+    names: dict = {}
+    for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(snippet, "drawing.md", "exec"), names)
+    assert {path.name for path in tmp_path.iterdir()} >= {"neuron.svg", "transformer.svg", "second.svg"}
+    (shown,) = re.findall(r"```\n(n0 .*?)```", text, flags=re.DOTALL)
+    loss = neuron()
+    assert shown == draw(loss[0], {"x": loss[1]["x"]}, derivatives=True).text
 
 
 # ---------------------------------------------------------------------- names

@@ -127,6 +127,20 @@ def test_a_block_of_several_modules_and_operations_is_rolled_up():
     assert names(closed.graph) == ["", "first: Linear", "tanh", "second: Linear", "add", "sum"]
 
 
+def test_branches_that_run_beside_one_another_are_one_without_a_dashed_arrow():
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heads = nn.ModuleList([nn.Linear(4, 2) for _ in range(8)])
+
+        def forward(self, x):
+            return np.concatenate([head(x) for head in self.heads], axis=1)
+
+    picture = draw(Heads()(X).sum(), rollup=True)
+    assert "heads.0…7: Linear × 8" in picture.source
+    assert [edge.loop for edge in picture.graph.edges] == [False] * 5
+
+
 def test_blocks_that_differ_are_not_rolled_up():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4, bias=False), nn.Linear(4, 6), nn.Linear(6, 4))
     picture = draw(model(X).sum(), rollup=True)
@@ -249,6 +263,57 @@ def test_the_recorded_backward_pass_has_a_frame_and_names_its_gradients():
     outside = [box.operation or box.label for box in picture.graph.boxes if not box.scope]
     assert outside == ["w", "sin"]
     assert names(draw(w.grad, depth=0).graph)[-1].endswith("backward pass")
+
+
+def test_parameters_stay_with_their_module_whatever_else_uses_them():
+    model = nn.Sequential(nn.Linear(4, 2), nn.Tanh(), nn.Linear(2, 1))
+    loss = (model(X) ** 2).sum() + 0.1 * (model[2].weight ** 2).sum()
+    loss.backward(create_graph=True)
+    penalty = sum((p.grad**2).sum() for p in model.parameters())
+    for root in (loss, penalty):
+        graph = draw(root).graph
+        (weight,) = [box for box in graph.boxes if box.label == "2.weight"]
+        assert [graph.calls[key].path for key in weight.scope] == ["", "2"]
+
+
+def test_data_that_is_named_lies_outside_the_modules():
+    for x in (X, Tensor(X), Tensor(X, requires_grad=True)):
+        graph = draw(nn.Sequential(nn.Linear(4, 2))(x).sum(), {"batch": x}).graph
+        (box,) = [box for box in graph.boxes if box.label == "batch"]
+        assert box.scope == ()
+    unnamed = draw(nn.Sequential(nn.Linear(4, 2))(X).sum()).graph
+    assert [len(box.scope) for box in unnamed.boxes if box.kind == "constant"] == [2]
+
+
+def test_buffers_are_labelled_and_lie_in_their_module():
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(np.ones(4, np.float32))
+            self.register_buffer("scale", Tensor(np.full(4, 2.0, np.float32)))
+
+        def forward(self, x):
+            return self.weight * self.scale + x
+
+    graph = draw(nn.Sequential(Scaled())(X).sum()).graph
+    (box,) = [box for box in graph.boxes if box.kind == "constant"]
+    assert (box.label, len(box.scope)) == ("0.scale", 2)
+
+
+def test_tied_parameters_lie_between_their_owners():
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+            self.head.weight = self.embed.weight
+
+        def forward(self, x):
+            return self.head(self.embed(x))
+
+    graph = draw(Tied()(np.array([1, 2])).sum()).graph
+    (weight,) = [box for box in graph.boxes if box.kind == "leaf"]
+    assert weight.label == "embed.weight"
+    assert [graph.calls[key].kind for key in weight.scope] == ["Tied"]
 
 
 def test_drawing_a_network_changes_nothing():

@@ -182,7 +182,8 @@ def _first_shown(wanted: Any, drawings: _Drawings) -> int:
     if wanted is None:
         return count - 1
     if wanted != "auto":
-        return max(i for i, (_, depth) in enumerate(drawings.names) if i == 0 or depth is None or depth <= wanted)
+        depths = [count if depth is None else depth for _, depth in drawings.names]
+        return max(i for i, depth in enumerate(depths) if i == 0 or depth <= wanted)
     readable = [i for i, svg in enumerate(drawings.svgs) if _scale(svg) >= READABLE]
     return readable[-1] if readable else 0
 

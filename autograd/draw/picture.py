@@ -129,5 +129,5 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         try:
             return {"image/svg+xml": self.pipe("svg", encoding="utf-8"), "text/plain": self.text}
-        except RuntimeError:
+        except (RuntimeError, OSError, ImportError):  # a notebook cell never fails for want of a drawer
             return {"text/plain": self.text}

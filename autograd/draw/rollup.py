@@ -176,18 +176,23 @@ def _merged(graph: Snapshot, runs: Sequence[_Run]) -> Snapshot:
                             boxes[representative.id].kind = "result"
         _dress(run, boxes, calls)
     gone = _constants_gone(graph, onto)
-    edges: dict[tuple[str, str, str, bool], Edge] = {}
+    edges: list[Edge] = []
+    drawn: set[tuple[str, str, bool]] = set()
     for edge in graph.edges:
         if edge.source in gone:
             continue
         source, target = onto.get(edge.source, edge.source), onto.get(edge.target, edge.target)
         one, other = copy_of.get(edge.source), copy_of.get(edge.target)
         loop = edge.loop or (one is not None and other is not None and one[0] == other[0] and one[1] != other[1])
-        edges.setdefault((source, target, edge.argument, loop), Edge(source, target, edge.argument, "", loop))
+        moved = (source, target) != (edge.source, edge.target)
+        if moved and (source, target, loop) in drawn:  # the first copy's arrow stands for those of the others
+            continue
+        drawn.add((source, target, loop))
+        edges.append(replace(edge, source=source, target=target, loop=loop))
     kept = [boxes[box.id] for box in graph.boxes if box.id not in onto and box.id not in gone]
-    place_state(kept, list(edges.values()), calls)
+    place_state(kept, edges, calls)
     roots = list(dict.fromkeys(onto.get(root, root) for root in graph.roots))
-    return Snapshot(kept, list(edges.values()), calls, roots, graph.notes, graph.standing(onto))
+    return Snapshot(kept, edges, calls, roots, graph.notes, graph.standing(onto))
 
 
 def _dress(run: _Run, boxes: Mapping[str, Box], calls: dict[int, Call]) -> None:

@@ -361,25 +361,26 @@ def _operation(node: Node) -> str:
 
 
 def place_state(boxes: Sequence[Box], edges: Sequence[Edge], calls: Mapping[int, Call]) -> None:
-    """Parameters lie in the innermost call that owns them and all their uses; labelled constants outside all."""
+    """Parameters lie in the innermost call that owns them and all their uses in such calls; data outside all.
+
+    Constants without a name lie where they are used.
+    """
     within: dict[str, tuple[int, ...]] = {}
     known = {box.id: box for box in boxes}
     for edge in edges:
-        scope = known[edge.target].scope
-        within[edge.source] = common(within.get(edge.source, scope), scope)
-    owned = {key: call.state for key, call in calls.items()}
-    for box in boxes:
-        if box.node is not None and not isinstance(box.node, Leaf):
+        source, scope = known[edge.source], known[edge.target].scope
+        if source.operation:
             continue
-        scope = within.get(box.id, ())
-        if isinstance(box.node, Leaf):
-            identity: int | None = id(box.node.tensor())
-        else:
-            identity = id(box.value) if box.label else None
-        if identity is not None:
-            while scope and identity not in owned[scope[-1]]:
+        if source.kind != "constant" or source.label:
+            identity = id(source.node.tensor() if isinstance(source.node, Leaf) else source.value)
+            while scope and identity not in calls[scope[-1]].state:
                 scope = scope[:-1]
-        box.scope = scope
+            if not scope:
+                continue
+        within[source.id] = common(within.get(source.id, scope), scope)
+    for box in boxes:
+        if not box.operation:
+            box.scope = within.get(box.id, ())
 
 
 def common(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
