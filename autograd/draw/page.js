@@ -9,6 +9,7 @@ const last = data.steps.length;
 
 let step = 0; // steps taken so far; the step being shown is data.steps[step - 1]
 let chosen = null; // id of the box whose details are shown
+let folded = false; // whether they are those of the fold that is drawn under that id
 let layout = data.start;
 let nodes = new Map(); // what is drawn: box id -> SVG group
 let edges = new Map(); // "source>target" -> SVG groups, in the order of the arguments
@@ -105,7 +106,7 @@ function draw(index) {
   frame = null;
   fit();
   const size = stageSize();
-  if (size.width / frame.w < 0.5) {
+  if (size.width / frame.w < 0.42) {
     zoom((0.75 * frame.w) / size.width); // too small to be read as a whole: begin near the result
     reveal(data.result);
   }
@@ -124,7 +125,7 @@ function dress(group) {
   group.setAttribute("role", "button");
   group.setAttribute("aria-label", `${box.title}, ${box.kind}${box.shape ? `, ${box.shape}` : ""}`);
   for (const text of group.querySelectorAll('text[fill="#b45309"]')) text.dataset.final = text.textContent;
-  group.addEventListener("click", () => unlessDragged(() => choose(id)));
+  group.addEventListener("click", () => unlessDragged(() => pick(id)));
 }
 
 /** Light up what this step does, and write the gradients that have arrived. */
@@ -332,7 +333,7 @@ function showDetail() {
   const section = at("detail");
   section.hidden = chosen === null;
   if (chosen === null) return;
-  const fold = data.layouts[layout]?.folds[chosen];
+  const fold = folded && data.layouts[layout]?.folds[chosen];
   const parts = fold ? detailsOfFold(fold) : detailsOfBox(chosen);
   const close = make("button", { class: "close", type: "button", "aria-label": "Close details", onclick: () => choose(null) }, "✕");
   section.replaceChildren(close, ...parts.filter(Boolean));
@@ -401,8 +402,12 @@ function go(count) {
   at("spoken").textContent = step ? data.steps[step - 1].spoken : "";
 }
 
-function choose(id, show = false) {
+/** What a click on a drawn box does. */
+const pick = (id) => choose(id, false, id in (data.layouts[layout]?.folds ?? {}));
+
+function choose(id, show = false, fold = false) {
   chosen = id;
+  folded = fold;
   showDetail();
   paint();
   if (id === null) return;
@@ -481,7 +486,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "/") { event.preventDefault(); at("search").focus(); return; }
   if (event.key === "Escape") { choose(null); return; }
   const box = on.closest?.("[data-box]")?.dataset.box;
-  if (box && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); choose(box); return; }
+  if (box && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); pick(box); return; }
   if (event.key === " " && on.matches("button")) return;
   if (on.matches(".equation") && ["ArrowLeft", "ArrowRight"].includes(event.key) && on.scrollWidth > on.clientWidth) return;
   if (keys[event.key]) { event.preventDefault(); actions[keys[event.key]](); }

@@ -28,7 +28,7 @@ __all__ = ["page"]
 
 WRITTEN = 64  # entries of an array that the panel writes out
 SCREEN = (900, 560)  # pixels for the drawing on a common screen
-READABLE = 0.6  # how much smaller than intended a drawing may be
+READABLE = 0.45  # how much smaller than intended a drawing may be
 DEEP = 8  # levels of modules for which there is a layout
 
 Draw = Callable[[Snapshot, Shown], str]
