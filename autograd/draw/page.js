@@ -166,7 +166,7 @@ function anyOf(values, name) {
 function writeGradient(group, total) {
   group.querySelectorAll('text[fill="#b45309"]').forEach((text, i) => {
     text.classList.toggle("pending", total === undefined);
-    if (total?.lines[i] !== undefined) text.textContent = (i ? "" : "grad ") + total.lines[i];
+    if (total?.lines[i] !== undefined) text.textContent = (i ? "" : "grad ") + total.lines[i].replaceAll("−", "-"); // as wide as the box was made for
   });
 }
 
