@@ -542,6 +542,9 @@ def test_roots_that_are_no_scalars():
     data = data_of(draw([x * 2.0, x + 1.0]).page)
     assert any("The pass starts with ones" in note for note in data["notes"])
     assert data["steps"][-1]["arrived"]["lines"] == ["[3, 3, 3]"]
+    text = draw(x * 2.0, {"L": x}).page
+    assert "<title>The backward pass of ℒ</title>" in text
+    assert "The pass starts with ones: ℒ is the sum of the entries of z₁." in text
 
 
 def test_a_tensor_without_a_graph(tmp_path):

@@ -67,13 +67,18 @@ for (const { terms } of data.steps) for (const { to } of terms) expected.set(to,
 
 // ---------------------------------------------------------------- the drawing
 
+const drawings = new Map(); // layout -> what is drawn, as it came; the first one stands in its place already
+for (const template of document.querySelectorAll("template")) drawings.set(Number(template.id.slice(7)), template.content);
+const first = document.createDocumentFragment();
+first.append(...at("stage").children);
+drawings.set(data.start, first);
+
 const standing = (id) => data.layouts[layout]?.stands[id] ?? id;
 
 function draw(index) {
   layout = index;
   const stage = at("stage");
-  const template = at(`layout-${index}`);
-  if (template) stage.replaceChildren(template.content.cloneNode(true));
+  stage.replaceChildren(drawings.get(index).cloneNode(true));
   const svg = stage.querySelector("svg");
   nodes = new Map();
   edges = new Map();

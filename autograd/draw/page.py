@@ -54,7 +54,8 @@ def page(graph: Snapshot, folding: Folding, shown: Shown, draw: Draw) -> str:
         ],
     }
     first = drawings.svgs[start] if drawings.svgs else _list_of_steps(play, boxes, drawings.missing)
-    templates = "".join(f'<template id="layout-{i}">{svg}</template>\n' for i, svg in enumerate(drawings.svgs))
+    others = [(i, svg) for i, svg in enumerate(drawings.svgs) if i != start]
+    templates = "".join(f'<template id="layout-{i}">{svg}</template>\n' for i, svg in others)
     return _filled(
         title=escape(f"The backward pass of {play.loss}"),
         facts=escape(_facts(graph)),

@@ -45,8 +45,7 @@ class Play:
         self._boxes = {box.id: box for box in self.graph.boxes}
         self._ids: dict[Node, str] = {box.node: box.id for box in self.graph.boxes if box.node is not None}
         roots = [self._boxes[root] for root in graph.roots if self._boxes[root].node is not None]
-        self.loss = visible(roots[0].label) if len(roots) == 1 and roots[0].label else "L"
-        self._name_all(roots)
+        self.loss = self._name_all(roots)
         self._edges: dict[tuple[str, str], list[Edge]] = defaultdict(list)
         self._labels: dict[str, dict[str, str]] = defaultdict(dict)
         for edge in self.graph.edges:
@@ -61,22 +60,22 @@ class Play:
             for box in self.graph.boxes:
                 box.grad = self._arrived.get(box.id)
 
-    def _name_all(self, roots: list[Box]) -> None:
-        """Names for what has none, so that equations can speak of it."""
-        if len(roots) == 1:
-            roots[0].label = roots[0].label or self.loss
+    def _name_all(self, roots: list[Box]) -> str:
+        """Names for what has none, so that equations can speak of it; and what the pass differentiates."""
         taken = {box.label for box in self.graph.boxes}
+        loss = next(name for name in ("L", "ℒ", "loss") if name not in taken or name == "loss")
+        if _is_one_scalar(roots):
+            loss = roots[0].label = roots[0].label or loss
         computed, constants = fresh_names("z", taken), fresh_names("c", taken)
         for box in self.graph.boxes:
             if not box.label and (box.kind != "constant" or np.size(box.value) != 1):
                 box.label = next(constants if box.kind == "constant" else computed)
+        return visible(loss)
 
     def _play(self, roots: list[Box]) -> None:
         seeds = [(box.node, np.ones(box.shape, box.dtype)) for box in roots if box.node is not None]
-        if len(roots) > 1 or roots[0].shape != ():
-            what = " and ".join(visible(box.label) or title(box) for box in roots[:3]) + (
-                "" if len(roots) < 4 else " …"
-            )
+        if not _is_one_scalar(roots):
+            what = " and ".join(visible(box.label) for box in roots[:3]) + ("" if len(roots) < 4 else " and others")
             self.notes.append(f"The pass starts with ones: {self.loss} is the sum of the entries of {what}.")
         hooked = sum(1 for box in self.graph.boxes if box.node is not None and _has_hooks(box.node))
         if hooked:
@@ -152,6 +151,10 @@ class Play:
 
     def _told(self, value: Any) -> dict[str, Any]:
         return described(value, self._max_size)
+
+
+def _is_one_scalar(roots: list[Box]) -> bool:
+    return len(roots) == 1 and roots[0].shape == ()
 
 
 def called(box: Box) -> str:
