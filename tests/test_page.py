@@ -473,9 +473,9 @@ def test_without_a_drawing_there_is_a_list(opened, monkeypatch, tmp_path):
     page = opened(*neuron())
     assert "install its 'dot' program" in page.find("#stage").text
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert page.find("#stage li.now").text == "ŷ = sigmoid"
+    assert page.find("#stage button.now").text == "ŷ = sigmoid"
     assert page.formula().endswith("=0.1114")
-    page.find('#stage li[data-box="n0"]').click()
+    page.find('#stage button[data-box="n0"]').click()
     assert page.find("#detail").is_displayed()
 
 

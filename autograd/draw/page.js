@@ -82,7 +82,7 @@ function draw(index) {
   const svg = stage.querySelector("svg");
   nodes = new Map();
   edges = new Map();
-  for (const item of stage.querySelectorAll("li[data-box]")) {
+  for (const item of stage.querySelectorAll("button[data-box]")) {
     nodes.set(item.dataset.box, item);
     item.addEventListener("click", () => choose(item.dataset.box));
   }

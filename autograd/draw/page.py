@@ -221,7 +221,8 @@ def _layout(graph: Snapshot, name: str, depth: int | None, told: Collection[str]
 def _list_of_steps(play: Play, boxes: Mapping[str, Box], why: str) -> str:
     """In place of a drawing: the boxes in the order in which the pass visits them."""
     order = [*play.visited, *(key for key in boxes if key not in play.visited)]
+    names = {key: visible(title(boxes[key])) or called(boxes[key]) or key for key in order}
     items = "".join(
-        f'<li data-box="{key}" tabindex="0" role="button">{escape(title(boxes[key]) or key)}</li>' for key in order
+        f'<li><button type="button" data-box="{key}">{escape(name)}</button></li>' for key, name in names.items()
     )
     return f'<div class="fallback"><p>There is no drawing: {escape(why)}</p><ol>{items}</ol></div>'
