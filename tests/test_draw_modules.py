@@ -230,6 +230,17 @@ def test_several_outputs_of_a_recurrent_layer():
     (call,) = picture.graph.calls.values()
     assert sorted(call.output_shapes) == [(2, 2, 5), (2, 2, 5), (3, 2, 5)]
     assert len(draw([out, h, c], depth=0).graph.boxes) == 1
+    for form in (picture.source, picture.mermaid, picture.text):
+        assert "output 0" in form
+
+
+def test_outputs_that_their_operation_has_saved_have_their_values():
+    out, _ = nn.LSTM(4, 5, num_layers=2)(np.ones((3, 2, 4), np.float32))
+    graph = draw(out.sum()).graph
+    picks = [box for box in graph.boxes if box.operation == "output 0"]
+    assert len(picks) == 2
+    assert all(box.value.shape == box.shape for box in picks)
+    assert all(not isinstance(box.value, tuple) for box in graph.boxes)
 
 
 def test_hooks_are_seen_but_not_called():

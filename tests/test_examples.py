@@ -37,7 +37,7 @@ def test_digits_learns_checks_saves_and_draws(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "graph.svg", "model.safetensors"]
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     graph = (tmp_path / "graph.svg").read_text()
-    assert all(text in graph for text in ("scans", "0.weight", "2.bias", "cross_entropy"))
+    assert all(text in graph for text in ("scans", "0.weight", "2.bias", "cross entropy"))
     state = nn.load(tmp_path / "model.safetensors")
     assert {name: value.shape for name, value in state.items()}["0.weight"] == (256, 64)
     assert all(np.isfinite(value.numpy()).all() for value in state.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -68,6 +69,7 @@ def not_finite(array: Any) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in ((nan, "NaN"), (infinite, "infinite")) if count)
 
 
+@lru_cache(1024)
 def kind_of(shape: Any, dtype: Any) -> str:
     """Shape and dtype; of each output, where there are several."""
     if isinstance(dtype, tuple):

@@ -86,10 +86,11 @@ def _focused(graph: Snapshot, what: Node | str, steps: int) -> Snapshot:
         along: dict[str, list[str]] = defaultdict(list)
         for edge in graph.edges:
             along[getattr(edge, start)].append(getattr(edge, end))
-        reached, edge_of_it = {centre}, [centre]
-        for _ in range(steps):
-            edge_of_it = [box for at in edge_of_it for box in along[at] if box not in reached]
-            reached.update(edge_of_it)
+        reached, frontier, steps_left = {centre}, {centre}, steps
+        while frontier and steps_left:
+            frontier = {box for at in frontier for box in along[at]} - reached
+            reached |= frontier
+            steps_left -= 1
         near |= reached
     left_out = {box.id for box in graph.boxes} - near
     part = _without(graph, left_out)
@@ -272,8 +273,8 @@ def _capped(graph: Snapshot, limit: int) -> Snapshot:
     known = {box.id: box for box in graph.boxes}
     kept = set(graph.roots)
     for box in operations:
-        needed = {box.id, *(source for source in inputs[box.id] if not known[source].operation)}
-        if len(kept | needed) > limit - 1:
+        needed = {box.id, *(source for source in inputs[box.id] if not known[source].operation)} - kept
+        if len(kept) + len(needed) > limit - 1:
             break
         kept |= needed
     rest = [box for box in graph.boxes if box.id not in kept]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from autograd.draw.describe import alike, kind_of, nbytes, not_finite, numbers, statistics
 from autograd.draw.modules import SEVERAL, Call
-from autograd.draw.snapshot import Box
+from autograd.draw.snapshot import Box, Snapshot
 
-__all__ = ["Detail", "Line", "Outer", "Shown", "call_title", "lines", "title", "visible"]
+__all__ = ["Detail", "Line", "Outer", "Shown", "call_title", "lines", "settled", "title", "visible"]
 
 Detail = Literal["small", "all", "none"]
 
@@ -74,12 +74,7 @@ def lines(box: Box, shown: Shown, outer: str = "") -> list[Line]:
         found.append(Line("shape", alike(map(str, box.shape))))
     if box.parameters:
         found.append(Line("shape", parameters(box.parameters, box.label)))
-    for role, prefix, array, detail in (
-        ("value", "", box.value, shown.values),
-        ("grad", "grad ", box.grad, shown.grads),
-    ):
-        if array is not None and detail != "none":
-            found += _described(role, prefix, array, detail, shown.max_size)
+    found += values(box, shown) if box.written is None else [Line(*line) for line in box.written]
     if shown.saved:
         found += _saved(box)
     if shown.memory:
@@ -87,6 +82,23 @@ def lines(box: Box, shown: Shown, outer: str = "") -> list[Line]:
     if shown.places and box.place:
         found.append(Line("detail", visible(box.place)))
     return found
+
+
+def values(box: Box, shown: Shown) -> list[Line]:
+    """What is shown of a box's value and gradient."""
+    found = []
+    for role, prefix, array, detail in (
+        ("value", "", box.value, shown.values),
+        ("grad", "grad ", box.grad, shown.grads),
+    ):
+        if array is not None and detail != "none":
+            found += _described(role, prefix, array, detail, shown.max_size)
+    return found
+
+
+def settled(graph: Snapshot, shown: Shown) -> Snapshot:
+    """The graph with its values as they are now, whatever is written into their arrays later."""
+    return replace(graph, boxes=[replace(box, written=values(box, shown)) for box in graph.boxes])
 
 
 def _described(role: str, prefix: str, array: Any, detail: Detail, max_size: int) -> list[Line]:

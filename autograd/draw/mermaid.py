@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import count
-
-from autograd.draw.dot import FILL_AND_BORDER, FONTS, direction
+from autograd.draw.dot import CLUSTERS, FILL_AND_BORDER, direction
 from autograd.draw.label import Line, Outer, Shown, call_title, lines
 from autograd.draw.nesting import nested
 from autograd.draw.snapshot import Box, Edge, Snapshot
 
 __all__ = ["mermaid"]
 
-PLAIN = frozenset(" ,.:=×→←±…()/+-_")  # besides letters and digits; anything else is written by its number
+PLAIN = frozenset(" ,.=×→←±…()/+-_")  # besides letters and digits; anything else is written by its number
 
 
 def mermaid(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
     """The text of a picture; the same snapshot gives the same text."""
-    roots, clusters, outer = set(graph.roots), count(), Outer(graph.calls)
+    roots, outer = set(graph.roots), Outer(graph.calls)
+    frames: list[list[str]] = [[] for _ in CLUSTERS]
     written = [f"flowchart {direction(graph, rankdir)}\n"]
     for depth, item in nested(graph):
         indent = "  " * (depth + 1)
@@ -25,21 +24,24 @@ def mermaid(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
         elif item is None:
             written.append(f"{indent}end\n")
         else:
-            title = call_title(item, outer.of(item))
-            written.append(f'{indent}subgraph c{next(clusters)}["{_escaped(title)}"]\n')
+            frame = f"c{sum(map(len, frames))}"
+            frames[depth % len(frames)].append(frame)
+            written.append(f'{indent}subgraph {frame}["{_escaped(call_title(item, outer.of(item)))}"]\n')
     written += [_edge(edge) for edge in graph.edges]
     for kind, (fill, border) in FILL_AND_BORDER.items():
         written.append(f"  classDef {kind} fill:{fill},stroke:{border},color:#0f172a\n")
+    for number, (fill, members) in enumerate(zip(CLUSTERS, frames, strict=True)):
+        if members:
+            written.append(f"  classDef frame{number} fill:{fill},stroke:#cbd5e1,color:#334155\n")
+            written.append(f"  class {','.join(members)} frame{number}\n")
     written += [f"  %% {_escaped(note)}\n" for note in graph.notes]
     return "".join(written)
 
 
 def _box(box: Box, written: list[Line], root: bool) -> str:
-    rows = []
-    for role, line in written:
-        words = _escaped(line)
-        colour = FONTS.get(role, "").partition('color="')[2].rstrip('"')
-        rows.append(f"<b>{words}</b>" if role == "title" else f"<span style='color:{colour}'>{words}</span>")
+    # Mermaid takes colours out of labels, so that a title is bold and an alarm has a sign
+    signs = {"title": ("<b>", "</b>"), "alarm": ("<b>⚠ ", "</b>")}
+    rows = [_escaped(line).join(signs.get(role, ("", ""))) for role, line in written]
     opening, closing = ("[", "]") if box.kind in ("leaf", "constant") else ("(", ")")
     return f'{box.id}{opening}"{"<br/>".join(rows) or " "}"{closing}:::{"result" if root else box.kind}\n'
 
@@ -50,4 +52,8 @@ def _edge(edge: Edge) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(c if c.isalnum() or c in PLAIN else f"#{ord(c)};" for c in text)
+    # "style…:…#…;" would lose its last character, wherever it stands, so that a colon stays only before a space
+    return "".join(
+        c if c.isalnum() or c in PLAIN or (c == ":" and text[i + 1 : i + 2] == " ") else f"#{ord(c)};"
+        for i, c in enumerate(text)
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from autograd.draw.dot import dot
 from autograd.draw.folding import Folding
-from autograd.draw.label import Shown
+from autograd.draw.label import Shown, settled
 from autograd.draw.mermaid import mermaid
 from autograd.draw.page import page
 from autograd.draw.snapshot import Snapshot
@@ -39,6 +39,10 @@ class Picture:
         An HTML page, complete in itself, that plays the backward pass step by step over the picture: the rules as
         equations with the numbers filled in, values on a click, modules to fold and unfold. Made when it is first
         asked for, with what the graph has saved by then.
+
+    Notes
+    -----
+    Values are those at the time of drawing, but those of ``page`` at the time when that is made. A picture keeps the graph that it shows, and its arrays, in memory.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Picture:
         whole: Snapshot | None = None,
         folding: Folding | None = None,
     ) -> None:
-        self.graph = graph
+        self.graph = settled(graph, shown)
         self.shown = shown
         self.rankdir = rankdir
         self._whole = graph if whole is None else whole  # for the page, which folds and unfolds it

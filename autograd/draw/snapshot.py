@@ -54,6 +54,7 @@ class Box:
     times : how many alike, one after the other, it stands for
     module : path and class of the module call that is this operation alone, or what a summary sums up
     parameters : of a closed module, the number of its parameters' entries
+    written : lines (role, text) about its value and gradient, where they are settled; None where they follow the arrays
     """
 
     id: str
@@ -77,6 +78,7 @@ class Box:
     times: int = 1
     module: str = ""
     parameters: int = 0
+    written: Sequence[tuple[str, str]] | None = None
 
 
 @dataclass(slots=True)
@@ -221,7 +223,7 @@ def _facts(
                 facts.note(tensor, tensor.name if tensor.name is not None else state.get(id(tensor)))
             continue
         output = saved_output(node)
-        if output is not None:
+        if output is not None and type(output) is not tuple:
             facts.values.setdefault(node, output)
         for parent, value in zip(node.parents, saved_inputs(node), strict=True):
             if parent is not None and value is not None:
@@ -251,8 +253,12 @@ def saved_inputs(node: Node) -> Sequence[Any]:
 
 
 def saved_output(node: Node) -> Any:
-    """What a node has saved of its output, or None."""
+    """What has been saved of a node's output, by itself or, of one of several, by the operation that made them."""
     primitive = node.primitive
+    if isinstance(primitive, Pick):
+        source = node.parents[0]
+        several = saved_output(source) if source is not None else None
+        return several[primitive.index] if type(several) is tuple else None
     return None if node.saved is RELEASED or not isinstance(primitive, Primitive) else node.saved[len(primitive.names)]
 
 
