@@ -42,7 +42,8 @@ class Picture:
 
     Notes
     -----
-    Values are those at the time of drawing, but those of ``page`` at the time when that is made. A picture keeps the graph that it shows, and its arrays, in memory.
+    Values are those at the time of drawing; the page's are those at the time when it is made. A picture keeps the
+    graph that it shows, and its arrays, in memory.
     """
 
     def __init__(
