@@ -6,6 +6,8 @@ are declared with ``elementwise``, ``linear``, ``primitive`` or ``Function``.
 """
 
 from pathlib import Path as _Path
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 __title__ = "chainrule"
 __version__ = "0.1.0"
@@ -32,6 +34,9 @@ from autograd.random import default_generator, manual_seed
 from autograd.tensor import Tensor, backward
 from autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
+if _TYPE_CHECKING:
+    from autograd.draw.explain import explain
+
 __all__ = [
     "Differentiable",
     "Dual",
@@ -48,6 +53,7 @@ __all__ = [
     "draw",
     "elementwise",
     "enable_grad",
+    "explain",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -68,3 +74,13 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    """``explain`` is loaded by those who use it: it takes longer than the rest of the drawing."""
+    if name != "explain":
+        raise AttributeError(f"module 'autograd' has no attribute '{name}'")
+    from autograd.draw.explain import explain
+
+    globals()[name] = explain
+    return explain

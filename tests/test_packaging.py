@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,17 @@ def test_packages_are_typed():
         assert (ROOT / package / "py.typed").exists()
 
 
-@pytest.mark.parametrize("package", ["autograd", "nn", "optim"])
-def test_every_folder_with_code_is_packaged(package):
-    """Sample calls of primitives too: the build takes the folders that are packages."""
-    folders = {file.parent for file in (ROOT / package).rglob("*.py")}
-    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+def test_a_wheel_carries_everything(tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
+    for package in ("autograd", "nn", "optim"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, tmp_path)
+    result = run(tmp_path, "import setuptools.build_meta; print(setuptools.build_meta.build_wheel('dist'))")
+    assert result.returncode == 0, result.stderr
+    names = set(zipfile.ZipFile(next((tmp_path / "dist").glob("*.whl"))).namelist())
+    for package in ("autograd", "nn", "optim"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in names
+    assert {"autograd/draw/page.html", "autograd/draw/page.css", "autograd/draw/page.js"} <= names

@@ -120,8 +120,9 @@ def draw(
     graph = snapshot(tensors, names)
     if derivatives:
         with_derivatives(graph)
-    graph = folded(graph, Folding(depth, rollup, collapse, constants, _focus(focus), max_nodes))
-    return Picture(graph, Shown(values, grads, shapes, saved, memory, places, max_size), rankdir)
+    folding = Folding(depth, rollup, collapse, constants, _focus(focus), max_nodes)
+    shown = Shown(values, grads, shapes, saved, memory, places, max_size)
+    return Picture(folded(graph, folding), shown, rankdir, graph, folding)
 
 
 def _tensors(t: Any) -> list[Tensor]:

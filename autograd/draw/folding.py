@@ -71,7 +71,8 @@ def _joined(graph: Snapshot, boxes: Iterable[Box], onto: Mapping[str, str]) -> S
             edge = Edge(source, target, loop=edge.loop)
         edges.setdefault((source, target, edge.argument, edge.loop), replace(edge, source=source, target=target))
     roots = list(dict.fromkeys(onto.get(root, root) for root in graph.roots))
-    return replace(graph, boxes=list(boxes), edges=list(edges.values()), roots=roots)
+    stands = graph.standing({gone: box for gone, box in onto.items() if gone != box})
+    return replace(graph, boxes=list(boxes), edges=list(edges.values()), roots=roots, stands=stands)
 
 
 # ---------------------------------------------------------------------- a part of the graph

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from autograd.draw.dot import dot
+from autograd.draw.folding import Folding
 from autograd.draw.label import Shown, settled
 from autograd.draw.mermaid import mermaid
 from autograd.draw.snapshot import Snapshot
@@ -16,7 +18,7 @@ from autograd.draw.text import text
 __all__ = ["Picture"]
 
 
-TEXTS = {".gv": "source", ".dot": "source", ".mmd": "mermaid", ".txt": "text"}
+TEXTS = {".gv": "source", ".dot": "source", ".mmd": "mermaid", ".txt": "text", ".html": "page"}
 
 
 class Picture:
@@ -32,16 +34,30 @@ class Picture:
     source, mermaid, text : str
         The picture in Graphviz's language DOT, as a Mermaid flowchart for Markdown, and as plain text. The same
         graph gives the same text. ``print(picture)`` writes the plain one.
+    page : str
+        An HTML page, complete in itself, that plays the backward pass step by step over the picture: the rules as
+        equations with the numbers filled in, values on a click, modules to fold and unfold. Made when it is first
+        asked for, with what the graph has saved by then.
 
     Notes
     -----
-    Values are those at the time of drawing. A picture keeps the graph that it shows, and its arrays, in memory.
+    Values are those at the time of drawing; the page's are those at the time when it is made. A picture keeps the
+    graph that it shows, and its arrays, in memory.
     """
 
-    def __init__(self, graph: Snapshot, shown: Shown, rankdir: str | None = None) -> None:
+    def __init__(
+        self,
+        graph: Snapshot,
+        shown: Shown,
+        rankdir: str | None = None,
+        whole: Snapshot | None = None,
+        folding: Folding | None = None,
+    ) -> None:
         self.graph = settled(graph, shown)
         self.shown = shown
         self.rankdir = rankdir
+        self._whole = graph if whole is None else whole  # for the page, which folds and unfolds it
+        self._folding = Folding(depth=None, rollup=False) if folding is None else folding
 
     def __repr__(self) -> str:
         return f"<Picture of {len(self.graph.boxes):,} boxes and {len(self.graph.edges):,} arrows>"
@@ -58,15 +74,26 @@ class Picture:
     def text(self) -> str:
         return text(self.graph, self.shown)
 
+    @cached_property
+    def page(self) -> str:
+        from autograd.draw.page import page  # takes longer to load than the rest of the drawing
+
+        folding = replace(self._folding, rollup=self._folding.rollup is True)
+        return page(self._whole, folding, self.shown, self._drawn)
+
+    def _drawn(self, graph: Snapshot, shown: Shown) -> str:
+        return str(Picture(graph, shown, self.rankdir).pipe("svg", encoding="utf-8"))
+
     def __str__(self) -> str:
         return self.text
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the picture to ``path`` in the format of its suffix, and return the path.
 
-        .svg, .png, .pdf and whatever else Graphviz draws; .gv or .dot is the text for Graphviz, .mmd that for
-        Mermaid, .txt the plain one. Raises ValueError without a suffix or for one that nothing here writes, and
-        RuntimeError where nothing is installed that draws. A file that is there stays as it is if drawing fails.
+        .svg, .png, .pdf and whatever else Graphviz draws; .html is the page that plays the backward pass; .gv or .dot
+        is the text for Graphviz, .mmd that for Mermaid, .txt the plain one. Raises ValueError without a suffix or for
+        one that nothing here writes, and RuntimeError where nothing is installed that draws. A file that is there
+        stays as it is if drawing fails.
         """
         path = Path(path)
         suffix = path.suffix.lower()

@@ -192,7 +192,7 @@ def _merged(graph: Snapshot, runs: Sequence[_Run]) -> Snapshot:
     kept = [boxes[box.id] for box in graph.boxes if box.id not in onto and box.id not in gone]
     place_state(kept, edges, calls)
     roots = list(dict.fromkeys(onto.get(root, root) for root in graph.roots))
-    return Snapshot(kept, edges, calls, roots, graph.notes)
+    return Snapshot(kept, edges, calls, roots, graph.notes, graph.standing(onto))
 
 
 def _dress(run: _Run, boxes: Mapping[str, Box], calls: dict[int, Call]) -> None:

@@ -97,13 +97,21 @@ class Edge:
 
 @dataclass
 class Snapshot:
-    """A graph as data: boxes with inputs first, edges, calls of modules by key, ids of the roots, and remarks."""
+    """A graph as data: boxes with inputs first, edges, calls of modules by key, ids of the roots, and remarks.
+
+    ``stands`` has for boxes that folding took away the id of the box that stands for them.
+    """
 
     boxes: list[Box]
     edges: list[Edge]
     calls: dict[int, Call]
     roots: list[str]
     notes: list[str]
+    stands: dict[str, str] = field(default_factory=dict)
+
+    def standing(self, onto: Mapping[str, str]) -> dict[str, str]:
+        """``stands`` once the boxes of ``onto`` have gone onto others."""
+        return {**{gone: onto.get(box, box) for gone, box in self.stands.items()}, **onto}
 
 
 def snapshot(roots: Sequence[Tensor], names: Mapping[str, Any] | None = None) -> Snapshot:
