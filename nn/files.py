@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,13 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], metadata: Mappi
         arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
     path = os.path.abspath(path)
     content = library.save(arrays, dict(metadata) if metadata else None)
-    handle, partial = tempfile.mkstemp(dir=os.path.dirname(path), prefix=os.path.basename(path))
+    partial = Path(f"{path}.{secrets.token_hex(8)}")  # as readable for others as any new file: `tempfile` is private
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(partial, "xb") as file:
             file.write(content)
         os.replace(partial, path)
     except BaseException:
-        os.unlink(partial)
+        partial.unlink(missing_ok=True)
         raise
 
 

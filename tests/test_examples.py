@@ -38,8 +38,13 @@ def test_digits_learns_checks_saves_and_draws(tmp_path):
     assert result.returncode == 0, result.stderr
     accuracy = float(result.stdout.partition("held-out accuracy ")[2].partition("%")[0])
     assert accuracy >= 97
-    assert result.stdout.count(" ok ") == 4
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["curves.png", "graph.svg", "model.safetensors"]
+    assert result.stdout.count(" ok ") == 5
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "backward.html",
+        "curves.png",
+        "graph.svg",
+        "model.safetensors",
+    ]
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     graph = (tmp_path / "graph.svg").read_text()
     assert all(text in graph for text in ("scans", "0.weight", "2.bias", "cross entropy"))

@@ -366,6 +366,12 @@ def test_files_give_back_what_was_saved(tmp_path, dtype):
         assert loaded[name].shape == expected.shape
 
 
+def test_a_saved_file_is_as_readable_as_any_other(tmp_path):
+    nn.save({"a": np.ones(2)}, tmp_path / "x.safetensors")
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "x.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "x.safetensors"
     nn.save({"a": np.ones(2)}, path)
