@@ -11,7 +11,7 @@ half; exponentials, logarithms, sums and losses leave the range or the precision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from contextvars import Token
 from typing import Any
@@ -36,22 +36,21 @@ def widened(value: Any) -> Any:
     return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
 
 
-def widened_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` of arrays, where float16 is computed in float32; the results are as wide as NumPy's rules say."""
+def widened_function(function: Callable[..., Any], slots: Sequence[int] | None = None) -> Callable[..., Any]:
+    """``function`` of arrays, where float16 is computed in float32; the results are as wide as NumPy's rules say.
+
+    ``slots`` are the positions of the operands, which decide how wide; all arguments where it is None.
+    """
 
     def compute(*args: Any, **options: Any) -> Any:
-        floats = [x.dtype for x in _flat(args) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
         out = function(*map(widened, args), **options)
-        if set(floats) != {HALF}:
+        operands = args if slots is None else [args[i] for i in slots]
+        dtypes = [x.dtype for x in operands if hasattr(x, "dtype")]
+        if not dtypes or np.result_type(*dtypes) != HALF:
             return out
         return tuple(y.astype(HALF) for y in out) if type(out) is tuple else out.astype(HALF)
 
     return compute
-
-
-def _flat(args: tuple[Any, ...]) -> Iterator[Any]:
-    for x in args:
-        yield from x if type(x) is tuple else (x,)
 
 
 # ---------------------------------------------------------------------- autocast

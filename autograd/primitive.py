@@ -114,7 +114,7 @@ class Primitive:
         if autocast not in (None, "half", "single"):
             raise ValueError(f"primitive '{name}': autocast is 'half', 'single' or None; got {autocast!r}")
         self.fun = fun
-        self.evaluate = widened_function(fun) if widen else fun
+        self.evaluate = widened_function(fun, None if variadic else slots) if widen else fun
         self.name = name
         self.names = names
         self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)

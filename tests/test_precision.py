@@ -65,6 +65,20 @@ def test_a_mixture_is_as_wide_as_numpy_says():
     assert single.grad.dtype == F32
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int16, np.int32, np.int64])
+def test_half_precision_beside_integers_is_as_wide_as_numpy_says(dtype):
+    half, integers = leaf(2, 2, dtype=F16), np.ones((2, 2), dtype)
+    expected = np.matmul(half.numpy(), integers)
+    assert (half @ integers).dtype == (integers @ half).dtype == expected.dtype
+    (half @ integers).sum().backward()
+    assert half.grad.dtype == F16
+
+
+def test_options_do_not_widen_half_precision():
+    x = leaf(2, 2, dtype=F16)
+    assert np.tensordot(x, x, (np.array([1]), np.array([0]))).dtype == F16
+
+
 def test_second_derivatives_of_half_precision():
     x = leaf(4, dtype=F16)
     h = hessian(lambda x: np.sum(np.dot(np.outer(x, x), x)))(x)
