@@ -106,6 +106,39 @@ def test_recurrent_layers_in_half_precision(layer):
         np.testing.assert_allclose(p.grad.numpy(), g, rtol=3e-2, atol=3e-2 * np.abs(g).max())
 
 
+ONES = np.ones((3000, 1), F16)
+REPEATED = {  # 3000 terms of 1 for each entry: a running sum in float16 ends at 2048
+    "broadcasting": lambda w: w + np.zeros((3000, 2), F16),
+    "indexing": lambda w: w[np.zeros(3000, int)],
+    "indexing a vector": lambda w: np.reshape(w, -1)[np.repeat([0, 1], 3000)],
+    "embedding, few": lambda w: nn.functional.embedding(np.zeros(1000, int), w) * 3,
+    "embedding": lambda w: nn.functional.embedding(np.zeros(3000, int), w),
+    "linear": lambda w: nn.functional.linear(ONES, np.zeros((2, 1), F16), np.reshape(w, -1)),
+    "convolution": lambda w: nn.functional.conv1d(ONES[..., None], np.zeros((2, 1, 1), F16), np.reshape(w, -1)),
+    "many small uses": lambda w: sum((w for _ in range(2999)), start=w),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_of_half_precision_are_summed_in_single(name, create_graph):
+    w = Tensor(np.zeros((1, 2), F16), requires_grad=True)
+    out = REPEATED[name](w)
+    out.backward(np.ones(out.shape, F16), create_graph=create_graph)
+    assert w.grad.dtype == F16
+    np.testing.assert_array_equal(w.grad.numpy(), [[3000, 3000]])
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (60, 60)])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_parameter_used_often_in_half_precision(shape, create_graph):
+    w = Tensor(np.zeros(shape, F16), requires_grad=True)
+    y = w * 1
+    out = sum((y * 1 for _ in range(2500)), start=0)
+    out.backward(np.ones(shape, F16), create_graph=create_graph)
+    np.testing.assert_array_equal(w.grad.numpy(), np.full(shape, 2500))
+
+
 # ---------------------------------------------------------------------- which operation runs in what
 
 
