@@ -23,6 +23,7 @@ __all__ = [
     "Leaf",
     "Node",
     "Scope",
+    "as_recorded",
     "autocasting",
     "enable_grad",
     "is_grad_enabled",
@@ -272,8 +273,8 @@ def collected(terms: list[Any]) -> Any:
     return np.add.reduce(np.array(terms), axis=0)
 
 
-def _as_recorded(function: Callable[P, R]) -> Callable[P, R]:
-    """Rules run in the precision of what was recorded, whatever ``autocast`` surrounds the backward pass."""
+def as_recorded(function: Callable[P, R]) -> Callable[P, R]:
+    """``function`` without ``autocast``: rules run in the precision of the operation that they belong to."""
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
@@ -288,7 +289,7 @@ def _as_recorded(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-@_as_recorded
+@as_recorded
 def propagate(
     outputs: Iterable[tuple[Node, Any]],
     targets: frozenset[Node] | None = None,

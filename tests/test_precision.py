@@ -10,7 +10,18 @@ import pytest
 
 import nn
 import optim
-from autograd import Tensor, autocast, grad, gradcheck, hessian, is_autocast_enabled, jvp, manual_seed, no_grad
+from autograd import (
+    Tensor,
+    autocast,
+    grad,
+    gradcheck,
+    hessian,
+    is_autocast_enabled,
+    jvp,
+    manual_seed,
+    no_grad,
+    primitive,
+)
 from autograd import numpy as anp
 from autograd.graph import Leaf
 
@@ -104,6 +115,23 @@ def test_recurrent_layers_in_half_precision(layer):
     for p, g in zip(model.parameters(), gradients, strict=True):
         assert p.grad.dtype == F16
         np.testing.assert_allclose(p.grad.numpy(), g, rtol=3e-2, atol=3e-2 * np.abs(g).max())
+
+
+def test_tangents_of_half_precision_are_computed_in_single():
+    query, key = np.full((2, 4), 120, F16), np.full((4, 4), 150, F16)  # whose products overflow float16
+    value = RNG.standard_normal((4, 2)).astype(F16)
+    attend = nn.functional.scaled_dot_product_attention
+    _, t = jvp(attend, (query, key, value), (query, key, value))
+    assert t.dtype == F16
+    np.testing.assert_allclose(t, np.broadcast_to(value.mean(axis=0), t.shape), rtol=2e-3)
+
+
+def test_a_widened_primitive_without_a_forward_rule():
+    halved = primitive(lambda x: x * x / 2, vjp={"x": lambda g, x: g * x}, name="halved_square", widen=True)
+    out, t = jvp(halved, (np.full(2, 300, F16),), (np.full(2, 2, F16),))
+    assert out.dtype == t.dtype == F16
+    np.testing.assert_array_equal(out, np.float16(45000))
+    np.testing.assert_array_equal(t, np.float16(600))
 
 
 ONES = np.ones((3000, 1), F16)
@@ -274,6 +302,20 @@ def test_the_backward_pass_runs_in_the_precision_of_the_forward_pass():
     with autocast():
         y.backward(create_graph=True)
     np.testing.assert_array_equal(x.grad.numpy(), outside)
+
+
+def test_forward_rules_run_in_the_precision_of_their_operation():
+    third = np.full((2, 2), 1 / 3, F32)
+    scaled = primitive(
+        lambda x: x @ third,
+        vjp={"x": lambda g: anp.matmul(g, third.T)},
+        jvp={"x": lambda t: anp.matmul(t, third)},
+        name="scaled",
+    )
+    x = RNG.standard_normal((2, 2)).astype(F32)
+    outside = jvp(scaled, (x,), (x,))[1]
+    with autocast():
+        np.testing.assert_array_equal(jvp(scaled, (x,), (x,))[1], outside)
 
 
 def test_other_ways_in():
