@@ -131,11 +131,14 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
 
 
 def _autocast(declared: Any, slots: Sequence[str]) -> list[str]:
-    """Source that brings the arguments to the precision that the primitive asks for."""
+    """Source that brings the operands to the precision that the primitive asks for."""
     if declared.autocast is None:
         return []
-    casts = [f"        {x} = _casting.{declared.autocast}({x})" for x in slots]
-    return ["    if (_casting := _autocast()) is not None:", *casts]
+    operands = ", ".join(slots)
+    return [
+        "    if (_casting := _autocast()) is not None:",
+        f"        {operands}, = _casting.{declared.autocast}({operands})",
+    ]
 
 
 def _function(declared: Any, slots: Sequence[str]) -> str:

@@ -64,18 +64,22 @@ class Casts:
     def __init__(self, keep: bool) -> None:
         self._kept: dict[int, tuple[Any, Any, Any]] | None = {} if keep else None
 
-    def half(self, value: Any) -> Any:
-        """A float32 array or tensor in float16; everything else as it is."""
-        if getattr(value, "dtype", None) != SINGLE:
-            return value
+    def half(self, *values: Any) -> tuple[Any, ...]:
+        """Operands with float32 made float16; as they are where float64 or complex numbers make the result wider."""
+        dtypes = [getattr(value, "dtype", None) for value in values]
+        if any(dtype is not None and dtype.kind in "fc" and dtype.itemsize > SINGLE.itemsize for dtype in dtypes):
+            return values
+        return tuple(self._half(x) if dtype == SINGLE else x for x, dtype in zip(values, dtypes, strict=True))
+
+    def single(self, *values: Any) -> tuple[Any, ...]:
+        """Operands with float16 made float32."""
+        return tuple(map(widened, values))
+
+    def _half(self, value: Any) -> Any:
         node = getattr(value, "_node", None)
         if self._kept is not None and type(node) is Leaf and recording.get():
             return self._kept_half(value)
         return value.astype(HALF)
-
-    def single(self, value: Any) -> Any:
-        """A float16 array or tensor in float32; everything else as it is."""
-        return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
 
     def _kept_half(self, leaf: Any) -> Any:
         """A leaf in float16: the last conversion, unless the leaf was changed or a backward pass released it."""
@@ -111,7 +115,8 @@ class autocast(ContextDecorator):
     Notes
     -----
     Enter it for the forward pass and the loss; the backward pass runs in the precision that was recorded, and the
-    gradients of float32 parameters are float32. float64 is left alone. Small gradients vanish in float16: scale the
+    gradients of float32 parameters are float32. float64 and complex operands, and what they meet in an operation, are
+    left alone. Small gradients vanish in float16: scale the
     loss with ``optim.GradScaler``.
 
     In half: matrix products (``matmul``, ``einsum``, …), linear, convolutional and recurrent layers, attention.
@@ -163,10 +168,10 @@ def is_autocast_enabled() -> bool:
 def in_single(*values: Any) -> tuple[Any, ...]:
     """Inside ``autocast`` the values with float16 made float32: for functions of several operations, such as losses."""
     casting = autocasting.get()
-    return values if casting is None else tuple(map(casting.single, values))
+    return values if casting is None else casting.single(*values)
 
 
 def in_half(*values: Any) -> tuple[Any, ...]:
-    """Inside ``autocast`` the values with float32 made float16."""
+    """Inside ``autocast`` the operands of one function with float32 made float16, unless one is wider."""
     casting = autocasting.get()
-    return values if casting is None else tuple(map(casting.half, values))
+    return values if casting is None else casting.half(*values)

@@ -163,7 +163,7 @@ class Primitive:
         values = self._bound(args, options) if self.variadic else list(args)
         operands = self.operands(values)
         if self.autocast is not None and (casting := autocasting.get()) is not None:
-            operands = list(map(getattr(casting, self.autocast), operands))
+            operands = getattr(casting, self.autocast)(*operands)
             self.place(values, operands)
         tensors = False
         for value in operands:

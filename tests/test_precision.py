@@ -253,6 +253,42 @@ def test_float64_and_integers_are_left_alone():
         assert anp.matmul(np.arange(4).reshape(2, 2), np.arange(4).reshape(2, 2)).dtype.kind == "i"
 
 
+WIDE = {
+    "matmul": lambda x, w: x @ w,
+    "linear": nn.functional.linear,
+    "bilinear": lambda x, w: nn.functional.bilinear(x, x, w[None]),
+    "einsum": lambda x, w: np.einsum("ij,jk->ik", x, w),
+    "attention": lambda x, w: nn.functional.scaled_dot_product_attention(x, w, w),
+    "convolution": lambda x, w: nn.functional.conv1d(x[None], w[..., None]),
+    "transposed": lambda x, w: nn.functional.conv_transpose1d(x[None], x[..., None], w[0]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
+@pytest.mark.parametrize("name", WIDE)
+def test_what_meets_a_wider_operand_is_not_rounded_to_half(name, dtype):
+    if name == "attention":  # which is of real numbers
+        dtype = np.float64
+    x, w = RNG.standard_normal((3, 3)).astype(dtype), leaf(3, 3)
+    expected = WIDE[name](x, w)
+    expected.backward(np.ones(expected.shape, expected.dtype))
+    reference, w.grad = w.grad.numpy(), None
+    with autocast():
+        out = WIDE[name](x, w)
+    assert out.dtype == expected.dtype
+    np.testing.assert_array_equal(out.numpy(), expected.numpy())
+    out.backward(np.ones(out.shape, out.dtype))
+    np.testing.assert_array_equal(w.grad.numpy(), reference)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers_of_float64_are_left_alone(layer):
+    model, x = layer(3, 4).double(), RNG.standard_normal((5, 2, 3)).astype(F32)
+    with autocast():
+        out = model(x)[0]
+    np.testing.assert_array_equal(out.numpy(), model(x)[0].numpy())
+
+
 def test_regions_nest_and_end():
     x = leaf(2, 2)
     assert not is_autocast_enabled()
