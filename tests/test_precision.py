@@ -66,6 +66,15 @@ def test_products_of_half_precision_are_rounded_once(name):
         np.testing.assert_allclose(low.grad.numpy(), high.grad.numpy(), rtol=2e-3, atol=2e-3)
 
 
+def test_cosines_of_half_precision_are_computed_in_single():
+    x = Tensor(np.array([[300, 400], [0, 0], [1e-3, 0]], F16), requires_grad=True)
+    out = nn.functional.cosine_similarity(x, x)
+    assert out.dtype == F16
+    np.testing.assert_allclose(out.numpy(), [1, 0, 1], rtol=1e-3)
+    out.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 0, atol=1e-3)
+
+
 def test_a_mixture_is_as_wide_as_numpy_says():
     half, single, double = leaf(3, 3, dtype=F16), leaf(3, 3), leaf(3, 3, dtype=F64)
     assert (half @ single).dtype == (single @ half).dtype == F32
@@ -229,7 +238,8 @@ LOSSES = {
     "nll": lambda y: nn.functional.nll_loss(nn.functional.log_softmax(y, 1), [0, 1, 2]),
     "kl": lambda y: nn.functional.kl_div(nn.functional.log_softmax(y, 1), np.full(y.shape, 0.2, F32)),
     "softmax": lambda y: nn.functional.softmax(y, 1),
-    "cosine": lambda y: nn.functional.cosine_similarity(y, np.ones(y.shape, F32)),
+    "cosine": lambda y: nn.functional.cosine_similarity(y, y),
+    "distance": lambda y: nn.functional.pairwise_distance(y, -y),
 }
 
 
