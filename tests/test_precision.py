@@ -230,6 +230,26 @@ def test_heavy_layers_run_in_half_with_gradients_in_single(name):
     np.testing.assert_allclose(x.grad.numpy(), reference, rtol=5e-2, atol=2e-2 * max(1, np.abs(reference).max()))
 
 
+MASK = np.full((3, 3), -1e9, F32)  # a query that sees no key looks at all alike, rather than at none
+MASKED = {
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(x, x, x, MASK),
+    "layer": lambda x: ATTENTION(x, x, x, attn_mask=MASK, need_weights=False)[0],
+    "layer with weights": lambda x: ATTENTION(x, x, x, attn_mask=MASK)[0],
+    "weights": lambda x: ATTENTION(x, x, x, attn_mask=MASK)[1],
+}
+ATTENTION = nn.MultiheadAttention(4, 2, batch_first=True)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_do_not_overflow_in_half(name):
+    x = leaf(2, 3, 4)
+    expected = MASKED[name](x)
+    with autocast():
+        out = MASKED[name](x)
+    assert out.dtype == (F32 if name == "weights" else F16)  # their mean over the heads
+    np.testing.assert_allclose(out.numpy(), expected.numpy(), rtol=1e-2, atol=1e-3)
+
+
 LOSSES = {
     "mse": lambda y: nn.functional.mse_loss(y, np.zeros(y.shape, F32)),
     "cross_entropy": lambda y: nn.functional.cross_entropy(y, [0, 1, 2]),
