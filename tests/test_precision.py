@@ -573,6 +573,55 @@ def test_half_precision_gradients_are_not_unscaled():
     np.testing.assert_array_equal(w.grad.numpy(), [2, 2])
 
 
+def test_a_gradient_is_unscaled_once():
+    w, v = (Tensor(np.array([1.0, 2.0], F32), requires_grad=True) for _ in range(2))
+    w.grad = v.grad = Tensor(np.array([8.0, np.inf], F32))
+    scaler, optimizers = optim.GradScaler(init_scale=4.0), [optim.SGD([w, v], lr=1.0), optim.SGD([w], lr=1.0)]
+    for optimizer in optimizers:
+        scaler.step(optimizer)
+    np.testing.assert_array_equal(w.grad.numpy(), [2, np.inf])
+    np.testing.assert_array_equal(v.grad.numpy(), [2, np.inf])
+    np.testing.assert_array_equal(w.numpy(), [1, 2])  # both steps were left out
+    scaler.update()
+    w.grad = v.grad = Tensor(np.array([8.0, 8.0], F32))
+    scaler.unscale_(optimizers[1])
+    np.testing.assert_array_equal(w.grad.numpy(), [4, 4])
+
+
+@pytest.mark.parametrize("value", [np.float32(3), np.array(3, F32)])
+def test_gradients_of_single_numbers_are_unscaled(value):
+    w = Tensor(value, requires_grad=True)
+    scaler, optimizer = optim.GradScaler(init_scale=4.0), optim.SGD([w], lr=0.5)
+    scaler.scale(w * w).backward()
+    scaler.step(optimizer)
+    assert (w.grad.item(), w.item()) == (6, 0)
+
+
+def test_the_optimizer_within_another_may_be_unscaled():
+    w = Tensor(np.array([1.0], F32), requires_grad=True)
+    within = optim.SGD([w], lr=0.5)
+    scaler = optim.GradScaler(init_scale=4.0)
+    scaler.scale(w.sum()).backward()
+    scaler.unscale_(within)
+    scaler.step(optim.Lookahead(within))
+    np.testing.assert_array_equal(w.numpy(), [0.5])
+
+
+def test_read_only_gradients_are_refused_whole():
+    w, v = (Tensor(np.ones(2, F32), requires_grad=True) for _ in range(2))
+    w.grad, v.grad = Tensor(np.full(2, 8, F32)), Tensor(np.broadcast_to(np.float32(8), 2))
+    with pytest.raises(ValueError, match="read-only"):
+        optim.GradScaler().step(optim.SGD([w, v], lr=1.0))
+    np.testing.assert_array_equal(w.grad.numpy(), [8, 8])
+    np.testing.assert_array_equal(w.numpy(), [1, 1])
+
+
+def test_losses_of_half_precision_are_scaled_in_single():
+    loss = optim.GradScaler().scale(leaf(dtype=F16))
+    assert loss.dtype == F32
+    assert np.isfinite(loss.item())
+
+
 @pytest.mark.parametrize(
     "options",
     [
