@@ -62,7 +62,7 @@ class Casts:
     __slots__ = ("_kept",)
 
     def __init__(self, keep: bool) -> None:
-        self._kept: dict[int, tuple[Any, Any, Any]] | None = {} if keep else None
+        self._kept: dict[Leaf, tuple[Any, Any]] | None = {} if keep else None
 
     def half(self, *values: Any) -> tuple[Any, ...]:
         """Operands with float32 made float16; as they are where float64 or complex numbers make the result wider."""
@@ -78,20 +78,20 @@ class Casts:
     def _half(self, value: Any) -> Any:
         node = getattr(value, "_node", None)
         if self._kept is not None and type(node) is Leaf and recording.get():
-            return self._kept_half(value)
+            return self._kept_half(value, node)
         return value.astype(HALF)
 
-    def _kept_half(self, leaf: Any) -> Any:
+    def _kept_half(self, tensor: Any, leaf: Leaf) -> Any:
         """A leaf in float16: the last conversion, unless the leaf was changed or a backward pass released it."""
         assert self._kept is not None
-        array = leaf._data
-        kept, of, cast = self._kept.get(id(leaf), (None, None, None))
-        if kept is leaf and of is array and cast._node.saved is not RELEASED:
+        array = tensor._data
+        known, cast = self._kept.get(leaf, (None, None))
+        if cast is not None and known is array and cast._node.saved is not RELEASED:
             stamp = stamp_of(array)
             if stamp is None or stamp.time > cast._node.order:
                 return cast
-        cast = leaf.astype(HALF)
-        self._kept[id(leaf)] = leaf, array, cast
+        cast = tensor.astype(HALF)
+        self._kept[leaf] = array, cast
         return cast
 
 

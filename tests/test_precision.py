@@ -422,6 +422,18 @@ def test_a_parameter_is_converted_once():
     np.testing.assert_allclose(w.grad.numpy(), 6.0)
 
 
+def test_a_parameter_that_was_frozen_in_between_is_converted_again():
+    w, x, seen = leaf(2, 2), Tensor(np.eye(2, dtype=F16)), []
+    with autocast():
+        x @ w
+        w.requires_grad = False
+        w.requires_grad = True
+        y = x @ w
+    w.register_hook(seen.append)
+    y.sum().backward()
+    assert len(seen) == 1
+
+
 def test_a_changed_parameter_is_converted_again():
     w, x = leaf(2, 2), Tensor(np.eye(2, dtype=F16))
     optimizer = optim.SGD([w], lr=1.0)
