@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import RELEASED, Leaf, autocasting, recording
+from autograd.graph import Leaf, autocasting, make_node, recording
 from autograd.memory import stamp_of
+from autograd.tensor import wrap
 
 __all__ = ["autocast", "in_half", "in_single", "is_autocast_enabled", "widened", "widened_function"]
 
@@ -62,7 +63,7 @@ class Casts:
     __slots__ = ("_kept",)
 
     def __init__(self, keep: bool) -> None:
-        self._kept: dict[Leaf, tuple[Any, Any]] | None = {} if keep else None
+        self._kept: dict[Leaf, tuple[Any, Any, Any, Any]] | None = {} if keep else None
 
     def half(self, *values: Any) -> tuple[Any, ...]:
         """Operands with float32 made float16; as they are where float64 or complex numbers make the result wider."""
@@ -82,17 +83,28 @@ class Casts:
         return value.astype(HALF)
 
     def _kept_half(self, tensor: Any, leaf: Leaf) -> Any:
-        """A leaf in float16: the last conversion, unless the leaf was changed or a backward pass released it."""
+        """A leaf in float16: the last conversion, unless the leaf was changed.
+
+        Every use has a node of its own, so that a backward pass through one graph leaves those of others alone, and
+        the gradients of all uses are added up in float32.
+        """
         assert self._kept is not None
         array = tensor._data
-        known, cast = self._kept.get(leaf, (None, None))
-        if cast is not None and known is array and cast._node.saved is not RELEASED:
-            stamp = stamp_of(array)
-            if stamp is None or stamp.time > cast._node.order:
-                return cast
-        cast = tensor.astype(HALF)
-        self._kept[leaf] = array, cast
-        return cast
+        known, half, node, saved = self._kept.get(leaf, (None, None, None, None))
+        if node is None or known is not array or _changed(array, node.order) or _changed(half, node.order):
+            cast = tensor.astype(HALF)
+            self._kept[leaf] = array, cast._data, cast._node, cast._node.saved
+            return cast
+        again = make_node(node.primitive, node.parents, saved, node.shape, node.dtype)
+        watcher = recording.get()
+        if watcher is not True:
+            watcher.observe(again)
+        return wrap(half, again)
+
+
+def _changed(array: Any, time: int) -> bool:
+    stamp = stamp_of(array)
+    return stamp is not None and stamp.time < time
 
 
 class autocast(ContextDecorator):
