@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import tracemalloc
 
@@ -25,6 +26,7 @@ from autograd import (
     record_lines,
 )
 from autograd import numpy as anp
+from nn.attention import attention_weights
 
 F16, F32, F64 = map(np.dtype, (np.float16, np.float32, np.float64))
 RNG = np.random.default_rng(0)
@@ -125,6 +127,14 @@ def test_recurrent_layers_in_half_precision(layer):
     for p, g in zip(model.parameters(), gradients, strict=True):
         assert p.grad.dtype == F16
         np.testing.assert_allclose(p.grad.numpy(), g, rtol=3e-2, atol=3e-2 * np.abs(g).max())
+
+
+def test_unpickled_half_precision_is_computed_in_single():
+    x = pickle.loads(pickle.dumps(np.full((2, 4), 150, F16)))  # its dtype equals float16, and is another object
+    out = nn.functional.scaled_dot_product_attention(Tensor(x, requires_grad=True), x, x, scale=1.0)
+    weights = attention_weights(Tensor(x, requires_grad=True), x)
+    assert (out.dtype, weights.dtype) == (F16, F16)
+    np.testing.assert_array_equal(weights.numpy(), 0.5)
 
 
 def test_tangents_of_half_precision_are_computed_in_single():
