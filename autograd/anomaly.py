@@ -33,7 +33,7 @@ class record_lines:
         self._tokens: list[Token[Any]] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(recording.set(self))
+        self._tokens.append(recording.set(recording.get() and self))  # in no_grad nothing is recorded
         return self
 
     def __exit__(self, *exception: object) -> None:

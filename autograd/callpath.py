@@ -123,27 +123,29 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
         "_Tensor": Tensor, "_Differentiable": Differentiable, "_PLAIN": PLAIN, "_Node": Node, "_type": type,
         "_recording": recording.get, "_tick": clock.__next__, "_new": object.__new__, "_ndarray": np.ndarray,
         "_float64": np.dtype(np.float64), "_getshape": np.shape, "_isinstance": isinstance, "_tuple": tuple,
-        "_Exception": Exception, "_autocast": autocasting.get, "_half": np.dtype(np.float16),
-        "_evaluate": declared.evaluate,
+        "_Exception": Exception, "_autocast": autocasting.get, "_evaluate": declared.evaluate,
         **{f"_default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},
     }  # fmt: skip
     return _made("call", lines, scope)
 
 
 def _autocast(declared: Any, slots: Sequence[str]) -> list[str]:
-    """Source that brings the arguments to the precision that the primitive asks for."""
+    """Source that brings the operands to the precision that the primitive asks for."""
     if declared.autocast is None:
         return []
-    casts = [f"        {x} = _casting.{declared.autocast}({x})" for x in slots]
-    return ["    if (_casting := _autocast()) is not None:", *casts]
+    operands = ", ".join(slots)
+    return [
+        "    if (_casting := _autocast()) is not None:",
+        f"        {operands}, = _casting.{declared.autocast}({operands})",
+    ]
 
 
 def _function(declared: Any, slots: Sequence[str]) -> str:
     """Source of the function to call: the one that widens where the first argument is an array of float16."""
     first = f"_{slots[0]}"
-    return (
-        f"(_evaluate if _type({first}) is _ndarray and {first}.dtype is _half else _fun)" if declared.widen else "_fun"
-    )
+    if not declared.widen:
+        return "_fun"
+    return f"(_evaluate if _type({first}) is _ndarray and {first}.dtype.char == 'e' else _fun)"  # 'e' is float16
 
 
 def _signature(declared: Any) -> str:

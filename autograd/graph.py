@@ -23,6 +23,7 @@ __all__ = [
     "Leaf",
     "Node",
     "Scope",
+    "as_recorded",
     "autocasting",
     "enable_grad",
     "is_grad_enabled",
@@ -136,6 +137,7 @@ RELEASED = Released()
 LARGE = 8192  # elements from which adding in place is cheaper than a fresh array
 SMALL = 1024  # elements up to which the terms of a sum are collected first
 FEW, MANY = 8, 256  # terms: from how many on one call adds them, and after how many at the latest
+HALF = "e"  # the character of float16, in which a sum of ones ends at 2048: float32 is summed in
 
 
 class set_grad_enabled(ContextDecorator):
@@ -204,14 +206,15 @@ def is_grad_enabled() -> bool:
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum ``g`` down to ``shape``, undoing a broadcast: the transpose of ``broadcast_to``."""
+    """Sum ``g`` down to ``shape``, undoing a broadcast: the transpose of ``broadcast_to``; float16 in float32."""
     extra = len(g.shape) - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
         raise ValueError(f"a gradient of shape {g.shape} does not come from broadcasting {shape}")
+    wide = np.float32 if g.dtype.char == HALF else None
     if extra:
-        g = np.sum(g, axis=tuple(range(extra)))
+        g = np.sum(g, axis=tuple(range(extra)), dtype=wide)
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
-    return np.sum(g, axis=axes, keepdims=True) if axes else g
+    return np.sum(g, axis=axes, keepdims=True, dtype=wide) if axes else g
 
 
 def conform(g: Any, parent: Node, node: Node) -> Any:
@@ -258,8 +261,11 @@ def run_hooks(node: Node, g: Any) -> Any:
 
 
 def collected(terms: list[Any]) -> Any:
-    """The sum of small arrays of one shape; many of them in one call."""
-    if len(terms) < FEW:
+    """The sum of arrays of one shape; many small ones in one call, float16 in float32 and returned so."""
+    last = terms[-1]
+    if last.dtype.char == HALF:
+        terms[0] = terms[0].astype(np.float32, copy=False)
+    if len(terms) < FEW or type(last) is not np.ndarray:
         total = terms[0]
         for term in terms[1:]:
             total = total + term
@@ -267,8 +273,8 @@ def collected(terms: list[Any]) -> Any:
     return np.add.reduce(np.array(terms), axis=0)
 
 
-def _as_recorded(function: Callable[P, R]) -> Callable[P, R]:
-    """Rules run in the precision of what was recorded, whatever ``autocast`` surrounds the backward pass."""
+def as_recorded(function: Callable[P, R]) -> Callable[P, R]:
+    """``function`` without ``autocast``: rules run in the precision of the operation that they belong to."""
 
     @wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
@@ -283,7 +289,7 @@ def _as_recorded(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-@_as_recorded
+@as_recorded
 def propagate(
     outputs: Iterable[tuple[Node, Any]],
     targets: frozenset[Node] | None = None,
@@ -326,6 +332,7 @@ def propagate(
             g = cotangents.pop(order)
             if type(g) is list:
                 g = collected(g)
+                g = g if g.dtype is node.dtype else g.astype(node.dtype)
         else:
             node, g = following, carried
             order = node.order
@@ -366,11 +373,12 @@ def propagate(
                 total = cotangents[key]
                 if type(total) is list:
                     total.append(term)
-                    if len(total) == MANY:
+                    if len(total) == MANY or (len(total) > 2 and term.size > SMALL):
                         cotangents[key] = [collected(total)]
                 elif type(total) is not ndarray or type(term) is not ndarray:
-                    cotangents[key] = total + term
-                elif total.size <= SMALL:
+                    half = getattr(term.dtype, "char", None) == HALF  # several outputs have several dtypes
+                    cotangents[key] = [total, term] if half else total + term
+                elif total.size <= SMALL or term.dtype.char == HALF:
                     cotangents[key] = [total, term]
                 elif key in ours and total.size > LARGE:
                     add(total, term, total)

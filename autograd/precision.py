@@ -11,15 +11,16 @@ half; exponentials, logarithms, sums and losses leave the range or the precision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from contextvars import Token
 from typing import Any
 
 import numpy as np
 
-from autograd.graph import RELEASED, Leaf, autocasting, recording
+from autograd.graph import Leaf, autocasting, make_node, recording
 from autograd.memory import stamp_of
+from autograd.tensor import wrap
 
 __all__ = ["autocast", "in_half", "in_single", "is_autocast_enabled", "widened", "widened_function"]
 
@@ -36,22 +37,21 @@ def widened(value: Any) -> Any:
     return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
 
 
-def widened_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` of arrays, where float16 is computed in float32; the results are as wide as NumPy's rules say."""
+def widened_function(function: Callable[..., Any], slots: Sequence[int] | None = None) -> Callable[..., Any]:
+    """``function`` of arrays, where float16 is computed in float32; the results are as wide as NumPy's rules say.
+
+    ``slots`` are the positions of the operands, which decide how wide; all arguments where it is None.
+    """
 
     def compute(*args: Any, **options: Any) -> Any:
-        floats = [x.dtype for x in _flat(args) if isinstance(x, np.ndarray) and x.dtype.kind in "fc"]
         out = function(*map(widened, args), **options)
-        if set(floats) != {HALF}:
+        operands = args if slots is None else [args[i] for i in slots]
+        dtypes = [x.dtype for x in operands if hasattr(x, "dtype")]
+        if not dtypes or np.result_type(*dtypes) != HALF:
             return out
         return tuple(y.astype(HALF) for y in out) if type(out) is tuple else out.astype(HALF)
 
     return compute
-
-
-def _flat(args: tuple[Any, ...]) -> Iterator[Any]:
-    for x in args:
-        yield from x if type(x) is tuple else (x,)
 
 
 # ---------------------------------------------------------------------- autocast
@@ -63,33 +63,48 @@ class Casts:
     __slots__ = ("_kept",)
 
     def __init__(self, keep: bool) -> None:
-        self._kept: dict[int, tuple[Any, Any, Any]] | None = {} if keep else None
+        self._kept: dict[Leaf, tuple[Any, Any, Any, Any]] | None = {} if keep else None
 
-    def half(self, value: Any) -> Any:
-        """A float32 array or tensor in float16; everything else as it is."""
-        if getattr(value, "dtype", None) != SINGLE:
-            return value
+    def half(self, *values: Any) -> tuple[Any, ...]:
+        """Operands with float32 made float16; as they are where float64 or complex numbers make the result wider."""
+        dtypes = [getattr(value, "dtype", None) for value in values]
+        if any(dtype is not None and dtype.kind in "fc" and dtype.itemsize > SINGLE.itemsize for dtype in dtypes):
+            return values
+        return tuple(self._half(x) if dtype == SINGLE else x for x, dtype in zip(values, dtypes, strict=True))
+
+    def single(self, *values: Any) -> tuple[Any, ...]:
+        """Operands with float16 made float32."""
+        return tuple(map(widened, values))
+
+    def _half(self, value: Any) -> Any:
         node = getattr(value, "_node", None)
         if self._kept is not None and type(node) is Leaf and recording.get():
-            return self._kept_half(value)
+            return self._kept_half(value, node)
         return value.astype(HALF)
 
-    def single(self, value: Any) -> Any:
-        """A float16 array or tensor in float32; everything else as it is."""
-        return value.astype(SINGLE) if getattr(value, "dtype", None) == HALF else value
+    def _kept_half(self, tensor: Any, leaf: Leaf) -> Any:
+        """A leaf in float16: the last conversion, unless the leaf was changed.
 
-    def _kept_half(self, leaf: Any) -> Any:
-        """A leaf in float16: the last conversion, unless the leaf was changed or a backward pass released it."""
+        Every use has a node of its own, so that a backward pass through one graph leaves those of others alone, and
+        the gradients of all uses are added up in float32.
+        """
         assert self._kept is not None
-        array = leaf._data
-        kept, of, cast = self._kept.get(id(leaf), (None, None, None))
-        if kept is leaf and of is array and cast._node.saved is not RELEASED:
-            stamp = stamp_of(array)
-            if stamp is None or stamp.time > cast._node.order:
-                return cast
-        cast = leaf.astype(HALF)
-        self._kept[id(leaf)] = leaf, array, cast
-        return cast
+        array = tensor._data
+        known, half, node, saved = self._kept.get(leaf, (None, None, None, None))
+        if node is None or known is not array or _changed(array, node.order) or _changed(half, node.order):
+            cast = tensor.astype(HALF)
+            self._kept[leaf] = array, cast._data, cast._node, cast._node.saved
+            return cast
+        again = make_node(node.primitive, node.parents, saved, node.shape, node.dtype)
+        watcher = recording.get()
+        if watcher is not True:
+            watcher.observe(again)
+        return wrap(half, again)
+
+
+def _changed(array: Any, time: int) -> bool:
+    stamp = stamp_of(array)
+    return stamp is not None and stamp.time < time
 
 
 class autocast(ContextDecorator):
@@ -112,7 +127,8 @@ class autocast(ContextDecorator):
     Notes
     -----
     Enter it for the forward pass and the loss; the backward pass runs in the precision that was recorded, and the
-    gradients of float32 parameters are float32. float64 is left alone. Small gradients vanish in float16: scale the
+    gradients of float32 parameters are float32. float64 and complex operands, and what they meet in an operation, are
+    left alone. Small gradients vanish in float16: scale the
     loss with ``optim.GradScaler``.
 
     In half: matrix products (``matmul``, ``einsum``, …), linear, convolutional and recurrent layers, attention.
@@ -164,10 +180,10 @@ def is_autocast_enabled() -> bool:
 def in_single(*values: Any) -> tuple[Any, ...]:
     """Inside ``autocast`` the values with float16 made float32: for functions of several operations, such as losses."""
     casting = autocasting.get()
-    return values if casting is None else tuple(map(casting.single, values))
+    return values if casting is None else casting.single(*values)
 
 
 def in_half(*values: Any) -> tuple[Any, ...]:
-    """Inside ``autocast`` the values with float32 made float16."""
+    """Inside ``autocast`` the operands of one function with float32 made float16, unless one is wider."""
     casting = autocasting.get()
-    return values if casting is None else tuple(map(casting.half, values))
+    return values if casting is None else casting.half(*values)

@@ -31,11 +31,11 @@ import numpy as np
 from autograd.callpath import write_call, write_pullback
 from autograd.dispatch import Differentiable, bare, functions, ufuncs
 from autograd.dual import Dual, part
-from autograd.graph import Node, autocasting, make_node, propagate, recording
+from autograd.graph import Node, as_recorded, autocasting, make_node, propagate, recording
 from autograd.memory import owner
 from autograd.operands import describe, match, plain
 from autograd.outputs import Cotangents, pick, tie
-from autograd.precision import widened_function
+from autograd.precision import HALF, widened, widened_function
 from autograd.tensor import Tensor, share, wrap
 
 __all__ = ["Primitive", "linear", "primitive", "registry"]
@@ -114,7 +114,7 @@ class Primitive:
         if autocast not in (None, "half", "single"):
             raise ValueError(f"primitive '{name}': autocast is 'half', 'single' or None; got {autocast!r}")
         self.fun = fun
-        self.evaluate = widened_function(fun) if widen else fun
+        self.evaluate = widened_function(fun, None if variadic else slots) if widen else fun
         self.name = name
         self.names = names
         self.defaults = (_REQUIRED,) * (len(names) - len(defaults)) + tuple(defaults)
@@ -163,7 +163,7 @@ class Primitive:
         values = self._bound(args, options) if self.variadic else list(args)
         operands = self.operands(values)
         if self.autocast is not None and (casting := autocasting.get()) is not None:
-            operands = list(map(getattr(casting, self.autocast), operands))
+            operands = getattr(casting, self.autocast)(*operands)
             self.place(values, operands)
         tensors = False
         for value in operands:
@@ -336,6 +336,7 @@ class Primitive:
 
     # ------------------------------------------------------------------ forward mode
 
+    @as_recorded
     def push(self, values: list[Any]) -> Any:
         """Carry tangents: the arguments hold dual numbers of one or more levels."""
         operands = self.operands(values)
@@ -361,12 +362,14 @@ class Primitive:
         self.relate(operands, [bare(operand) for operand in operands], array, result)
         return result
 
-    def tangent(self, values: list[Any], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    def tangent(self, values: Sequence[Any], primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
         """The output's tangent, from the rules, or by transposing the reverse rule where there is none."""
         shapes = [tuple(map(np.shape, primals))] if self.variadic else list(map(np.shape, primals))
         needs = tuple(t is not None for t in tangents)
         if self.jvp is None:
             return self._transpose((*values, out, *shapes, needs), primals, tangents, out)
+        if self.widen and bare(out[0] if type(out) is tuple else out).dtype == HALF:
+            values, tangents, out = map(widened, (tuple(values), tuple(tangents), out))
         if isinstance(self.jvp, Rule):
             environment = (*values, out, *shapes, needs, tangents)
             return self.jvp.function(*[environment[self._where[n]] for n in self.jvp.needs])
@@ -389,6 +392,7 @@ class Primitive:
         live = Node()
         live.saved = environment[:-1]
         live.parents = tuple(None if t is None else u._node for t in tangents)
+        live.dtype = u.dtype
         token = recording.set(True)
         try:
             terms = self.pullback(live, u)

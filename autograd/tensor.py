@@ -232,6 +232,7 @@ class Tensor(Differentiable):
                     f"a gradient of shape {value.shape} and dtype {value.dtype} "
                     f"for a tensor of shape {self.shape} and dtype {self.dtype}"
                 )
+            value._data = np.asarray(value._data)  # a NumPy scalar has no memory that could be changed
         self._grad = value
 
     @grad.deleter
@@ -521,10 +522,10 @@ def _accumulate(tensor: Tensor, g: Any, *, owned: bool) -> None:
     """Add ``g`` to ``tensor.grad``. An array that others may hold is copied, so ``.grad`` can be changed in place."""
     if isinstance(g, Tensor):
         tensor._grad = g if tensor._grad is None else tensor._grad + g
+        tensor._grad._data = np.asarray(tensor._grad._data)
         return
     if tensor._grad is not None:
-        tensor._grad = wrap(tensor._grad._data + g, None)
-        return
-    if isinstance(g, np.ndarray) and not (owned and g.base is None and g.flags.writeable):
+        g = tensor._grad._data + g
+    elif isinstance(g, np.ndarray) and not (owned and g.base is None and g.flags.writeable):
         g = np.array(g)
-    tensor._grad = wrap(g, None)
+    tensor._grad = wrap(np.asarray(g), None)

@@ -288,8 +288,9 @@ def _tangent(
 
 
 def _over_windows(g: Any) -> Any:
-    """Sums over samples and windows, one for each channel."""
-    return np.add.reduce(np.add.reduce(np.reshape(g, (*g.shape[:2], prod(g.shape[2:]))), axis=2), axis=0)
+    """Sums over samples and windows, one for each channel; the engine rounds those of float16."""
+    rows = np.reshape(g, (*g.shape[:2], prod(g.shape[2:])))
+    return np.sum(np.sum(rows, axis=2, dtype=_summing(g)[1]), axis=0)
 
 
 convolve: Any = primitive(

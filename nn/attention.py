@@ -80,7 +80,6 @@ attention_weights = primitive(
     differentiable=("query", "key", "bias"),
     name="attention_weights",
     broadcasts=True,
-    autocast="half",
     widen=True,
 )
 
@@ -151,14 +150,16 @@ _attend = primitive(
     differentiable=("query", "key", "value", "bias"),
     name="attention",
     broadcasts=True,
-    autocast="half",
     widen=True,
 )
 
 
 def attend(query: Any, key: Any, value: Any, bias: Any, scale: float, dropout_p: float = 0.0) -> Any:
-    """``dropout(softmax(s Q Kᵀ + B)) V`` as one operation; float16 is computed in float32."""
-    query, key, value, bias = in_half(query, key, value, bias)
+    """``dropout(softmax(s Q Kᵀ + B)) V`` as one operation; float16 is computed in float32.
+
+    The bias stays in its own precision, as −10⁹ is −∞ in float16.
+    """
+    query, key, value = in_half(query, key, value)
     dtype = np.result_type(query.dtype, key.dtype, value.dtype)
     weights = _evaluate_weights(bare(query), bare(key), bare(bias), scale).astype(dtype, copy=False)
     kept = dropout(np.ones(weights.shape, weights.dtype), dropout_p) if dropout_p else None

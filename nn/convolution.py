@@ -156,7 +156,7 @@ def transposed(
         )
     pairs = tuple((p, p - e) for p, e in zip(padding, extra, strict=True))
     out = convolve_transpose(input, weight, stride, pairs, dilation, groups)
-    (bias,) = in_half(bias)
+    _, bias = in_half(out, bias)
     return out if bias is None else out + np.reshape(bias, (-1, *(1,) * ndim))
 
 

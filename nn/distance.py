@@ -7,17 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from autograd.precision import in_single, widened
 from nn.module import Module
 
 __all__ = ["CosineSimilarity", "PairwiseDistance", "cosine_similarity", "pairwise_distance"]
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """``x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε))`` along ``dim``; the inputs broadcast."""
+    """``x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε))`` along ``dim``; the inputs broadcast.
+
+    float16 is computed in float32.
+    """
+    x1, x2 = in_single(x1, x2)
+    half = x1.dtype == x2.dtype == np.float16
+    x1, x2 = widened(x1), widened(x2)
     inner = np.sum(x1 * x2, axis=dim)
     # The maximum comes before the root, which has no slope at 0.
     first, second = (np.sqrt(np.maximum(np.sum(np.square(x), axis=dim), eps * eps)) for x in (x1, x2))
-    return inner / (first * second)
+    similarity = inner / (first * second)
+    return similarity.astype(np.float16) if half else similarity
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
@@ -27,6 +35,7 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     """
     if not p > 0:
         raise ValueError(f"pairwise_distance() takes p above 0; got {p}")
+    x1, x2 = in_single(x1, x2)
     difference = x1 - x2
     if difference.dtype == np.float16:
         return pairwise_distance(difference.astype(np.float32), np.float32(0), p, eps, keepdim).astype(np.float16)

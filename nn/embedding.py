@@ -34,15 +34,16 @@ def _scattered(rows: Any, index: Any, count: int, padding: int | None) -> Any:
     """A table of ``count`` rows to which ``rows`` add where ``index`` says, but for ``padding``."""
     width = rows.shape[index.ndim :]
     flat, values = index.reshape(-1), rows.reshape((index.size, prod(width)))
+    work = np.promote_types(rows.dtype, np.float32)  # float16 loses digits in sums, and SciPy has none
     if values.size < LARGE:
-        out = np.zeros((count, prod(width)), rows.dtype)
+        out = np.zeros((count, prod(width)), work)
         np.add.at(out, flat, values)
     else:
         from scipy.sparse import csr_array
 
-        work = np.promote_types(rows.dtype, np.float32)  # SciPy has no float16
         picks = csr_array((np.ones(len(flat), work), flat, np.arange(len(flat) + 1)), shape=(len(flat), count))
-        out = (picks.T @ values.astype(work, copy=False)).astype(rows.dtype, copy=False)
+        out = picks.T @ values.astype(work, copy=False)
+    out = out.astype(rows.dtype, copy=False)
     if padding is not None:
         out[padding] = 0
     return out.reshape(count, *width)

@@ -124,7 +124,7 @@ class _Recurrent(Module):
             x = x[:, None]
         elif self.batch_first and packed is None:
             x = np.swapaxes(x, 0, 1)
-        (x,) = in_half(x)
+        x, _ = in_half(x, next(self.parameters()))
         starts = self._starts(hx, x, single, packed)
         sizes = None if packed is None else tuple(packed.batch_sizes.tolist())
         output, ends = self._run(x, starts, sizes)

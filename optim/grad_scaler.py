@@ -12,6 +12,7 @@ import numpy as np
 from autograd import Tensor
 from autograd.dispatch import bare
 from autograd.memory import touch
+from autograd.precision import widened
 from optim.optimizer import Optimizer
 
 __all__ = ["GradScaler"]
@@ -79,15 +80,19 @@ class GradScaler:
         self.set_growth_interval(growth_interval)
         self._good_steps = 0  # since the scale was changed
         self._stages: dict[int, tuple[Any, Stage, bool]] = {}  # by optimiser: itself, its stage, whether all is finite
+        self._unscaled: dict[int, Any] = {}  # arrays, by their identity: two optimisers may have a parameter in common
 
     # ------------------------------------------------------------------ one iteration
 
     def scale(self, outputs: Any) -> Any:
-        """``S · outputs``: a tensor, or a list, tuple or other iterable of tensors. Raises TypeError for others."""
+        """``S · outputs``: a tensor, or a list, tuple or other iterable of tensors. Raises TypeError for others.
+
+        Those of float16, which S leads out of its range, become float32.
+        """
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs * self._scale
+            return widened(outputs) * self._scale
         if isinstance(outputs, np.ndarray) or not isinstance(outputs, Iterable):
             raise TypeError(f"scale() takes tensors, or an iterable of tensors; got {type(outputs).__name__}")
         scaled = [self.scale(each) for each in outputs]
@@ -96,8 +101,9 @@ class GradScaler:
     def unscale_(self, optimizer: Optimizer) -> None:
         """Divide the gradients of an optimiser's parameters by S, in place, and look for what is not finite.
 
-        Raises RuntimeError if that was done since the last ``update``, and ValueError for gradients of float16, in
-        which unscaled ones vanish; nothing is changed then.
+        What another optimiser has in common was divided before and is not again. Raises RuntimeError if that was done
+        since the last ``update``, and ValueError for gradients of float16, in which unscaled ones vanish, or in
+        read-only memory; nothing is changed then.
         """
         if not self._enabled:
             return
@@ -111,11 +117,15 @@ class GradScaler:
                 "unscale_() of gradients of float16, where they vanish; keep the parameters in float32 and run the "
                 "forward pass inside autocast()"
             )
-        arrays = [bare(g) for g in gradients]
-        for array in arrays:
+        arrays = {id(array): array for array in (g.numpy() for g in gradients)}
+        scaled = {key: array for key, array in arrays.items() if key not in self._unscaled}
+        if not all(array.flags.writeable for array in scaled.values()):
+            raise ValueError("unscale_() of gradients in read-only memory; set p.grad to a copy of the array")
+        for array in scaled.values():
             array *= 1 / self._scale
-        touch(*arrays, operation="unscale_")
-        finite = all(np.isfinite(array).all() for array in arrays)
+        touch(*scaled.values(), operation="unscale_")
+        self._unscaled.update(scaled)
+        finite = all(np.isfinite(array).all() for array in arrays.values())
         self._stages[id(optimizer)] = optimizer, Stage.UNSCALED, finite
 
     def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
@@ -159,6 +169,7 @@ class GradScaler:
             self._scale = max(self._scale * self._backoff_factor, float(np.finfo(np.float32).tiny))
             self._good_steps = 0
         self._stages.clear()
+        self._unscaled.clear()
 
     def _stage(self, optimizer: Optimizer) -> Stage:
         return self._stages.get(id(optimizer), (None, Stage.SCALED, True))[1]

@@ -127,20 +127,20 @@ class Optimizer:
     def _plan(self, index: int, group: dict[str, Any]) -> list[Any]:
         """Bundles of the group's parameters that have gradients: the last step's if nothing is different."""
         active = [p for p in group["params"] if p.grad is not None]
-        arrays = [p._data for p in active]
+        states = [self.state[p] for p in active]
+        memory = [*(p._data for p in active), *states]
         names = self.state_names(group)
         plan: list[Any]
-        known_arrays, known_names, plan = self._plans.get(index, (None, None, []))
-        if not _same(arrays, known_arrays) or names != known_names or not all(b.is_current() for b in plan):
+        known_memory, known_names, plan = self._plans.get(index, (None, None, []))
+        if not _same(memory, known_memory) or names != known_names or not all(b.is_current() for b in plan):
             for p in active:
                 _check_updatable(p)
-            states = [self.state[p] for p in active]
             if self.whole:
                 pairs = zip(active, states, strict=True)
                 plan = [Single(p, state, self.fresh_state(p, group)) for p, state in pairs]
             else:
                 plan = list(bundles(active, states, names))
-            self._plans[index] = arrays, names, plan
+            self._plans[index] = memory, names, plan
         return plan
 
     # ------------------------------------------------------------------ groups
@@ -299,9 +299,9 @@ def _check_updatable(p: Tensor) -> None:
         )
 
 
-def _same(arrays: list[Any], known: list[Any] | None) -> bool:
-    """Whether these are the very arrays of the last step; their shapes and dtypes need no look then."""
-    return known is not None and len(arrays) == len(known) and all(map(operator.is_, arrays, known))
+def _same(memory: list[Any], known: list[Any] | None) -> bool:
+    """Whether these are the very arrays and states of the last step; their shapes and dtypes need no look then."""
+    return known is not None and len(memory) == len(known) and all(map(operator.is_, memory, known))
 
 
 def _ordered(params: Iterable[Any]) -> list[Any]:

@@ -222,3 +222,10 @@ def test_lines_of_code_are_remembered_where_they_are_wanted():
     file, line = y._node.place.rsplit(":", 1)
     assert linecache.getline(file, int(line)).strip() == "y = np.exp(x)"
     assert not hasattr(np.exp(x)._node, "place")
+
+
+@pytest.mark.parametrize("watch", [record_lines, detect_anomaly])
+def test_watching_does_not_record_what_no_grad_leaves_out(watch):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with no_grad(), watch():
+        assert not np.exp(x).requires_grad

@@ -63,6 +63,19 @@ def test_non_finite_norms_are_named():
     assert ps[0].grad.tolist()[0] == 1.0
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("clip", [utils.clip_grad_norm_, utils.clip_grad_value_])
+def test_the_gradient_of_a_single_number_is_clipped(clip, create_graph):
+    w = Tensor(np.array(3.0), requires_grad=True)
+    for _ in range(2):  # the first gradient, and a sum of two
+        (w * w).backward(create_graph=create_graph)
+        clip(w, 0.5)
+        assert w.grad.item() == pytest.approx(0.5, abs=1e-6)
+    w.grad = np.float64(2.0)
+    clip(w, 0.5)
+    assert w.grad.item() == pytest.approx(0.5, abs=1e-6)
+
+
 def test_clipping_by_value():
     ps = parameters(GRADIENTS)
     utils.clip_grad_value_(ps, 3.5)

@@ -262,6 +262,28 @@ def test_zero_grad():
 # ---------------------------------------------------------------------- state
 
 
+@pytest.mark.parametrize("kind", [Adam, SGD, Muon, LAMB])
+def test_a_state_loaded_after_steps_takes_the_place_of_theirs(kind):
+    p = leaf([[1.0, 2.0]])
+    optimizer = kind([p], lr=0.1, momentum=0.9) if kind in (SGD, Muon) else kind([p], lr=0.1)
+    gradients = [g[None] for g in GRADIENTS]
+    run(optimizer, p, gradients[:2])
+    state, start = copy.deepcopy(optimizer.state_dict()), p.numpy().copy()
+    expected = run(optimizer, p, gradients[2:])
+    p.numpy()[...] = start
+    optimizer.load_state_dict(state)
+    np.testing.assert_array_equal(run(optimizer, p, gradients[2:]), expected)
+
+
+def test_a_cleared_state_starts_anew():
+    p, fresh = leaf([1.0, 2.0]), leaf([1.0, 2.0])
+    optimizer = Adam([p], lr=0.1)
+    run(optimizer, p, GRADIENTS)
+    p.numpy()[...] = fresh.numpy()
+    optimizer.state.clear()
+    np.testing.assert_array_equal(run(optimizer, p, GRADIENTS), run(Adam([fresh], lr=0.1), fresh, GRADIENTS))
+
+
 @pytest.mark.parametrize("copied", [lambda s: s, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
 @pytest.mark.parametrize("make", [lambda ps: SGD(ps, 0.1, momentum=0.9), lambda ps: Adam(ps, 0.1, amsgrad=True)])
 def test_training_goes_on_from_a_saved_state(make, copied):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import tracemalloc
 
@@ -10,9 +11,22 @@ import pytest
 
 import nn
 import optim
-from autograd import Tensor, autocast, grad, gradcheck, hessian, is_autocast_enabled, jvp, manual_seed, no_grad
+from autograd import (
+    Tensor,
+    autocast,
+    grad,
+    gradcheck,
+    hessian,
+    is_autocast_enabled,
+    jvp,
+    linear,
+    manual_seed,
+    no_grad,
+    primitive,
+    record_lines,
+)
 from autograd import numpy as anp
-from autograd.graph import Leaf
+from nn.attention import attention_weights
 
 F16, F32, F64 = map(np.dtype, (np.float16, np.float32, np.float64))
 RNG = np.random.default_rng(0)
@@ -55,6 +69,15 @@ def test_products_of_half_precision_are_rounded_once(name):
         np.testing.assert_allclose(low.grad.numpy(), high.grad.numpy(), rtol=2e-3, atol=2e-3)
 
 
+def test_cosines_of_half_precision_are_computed_in_single():
+    x = Tensor(np.array([[300, 400], [0, 0], [1e-3, 0]], F16), requires_grad=True)
+    out = nn.functional.cosine_similarity(x, x)
+    assert out.dtype == F16
+    np.testing.assert_allclose(out.numpy(), [1, 0, 1], rtol=1e-3)
+    out.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 0, atol=1e-3)
+
+
 def test_a_mixture_is_as_wide_as_numpy_says():
     half, single, double = leaf(3, 3, dtype=F16), leaf(3, 3), leaf(3, 3, dtype=F64)
     assert (half @ single).dtype == (single @ half).dtype == F32
@@ -63,6 +86,20 @@ def test_a_mixture_is_as_wide_as_numpy_says():
         out.sum().backward()
     assert half.grad.dtype == F16
     assert single.grad.dtype == F32
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int16, np.int32, np.int64])
+def test_half_precision_beside_integers_is_as_wide_as_numpy_says(dtype):
+    half, integers = leaf(2, 2, dtype=F16), np.ones((2, 2), dtype)
+    expected = np.matmul(half.numpy(), integers)
+    assert (half @ integers).dtype == (integers @ half).dtype == expected.dtype
+    (half @ integers).sum().backward()
+    assert half.grad.dtype == F16
+
+
+def test_options_do_not_widen_half_precision():
+    x = leaf(2, 2, dtype=F16)
+    assert np.tensordot(x, x, (np.array([1]), np.array([0]))).dtype == F16
 
 
 def test_second_derivatives_of_half_precision():
@@ -90,6 +127,64 @@ def test_recurrent_layers_in_half_precision(layer):
     for p, g in zip(model.parameters(), gradients, strict=True):
         assert p.grad.dtype == F16
         np.testing.assert_allclose(p.grad.numpy(), g, rtol=3e-2, atol=3e-2 * np.abs(g).max())
+
+
+def test_unpickled_half_precision_is_computed_in_single():
+    x = pickle.loads(pickle.dumps(np.full((2, 4), 150, F16)))  # its dtype equals float16, and is another object
+    out = nn.functional.scaled_dot_product_attention(Tensor(x, requires_grad=True), x, x, scale=1.0)
+    weights = attention_weights(Tensor(x, requires_grad=True), x)
+    assert (out.dtype, weights.dtype) == (F16, F16)
+    np.testing.assert_array_equal(weights.numpy(), 0.5)
+
+
+def test_tangents_of_half_precision_are_computed_in_single():
+    query, key = np.full((2, 4), 120, F16), np.full((4, 4), 150, F16)  # whose products overflow float16
+    value = RNG.standard_normal((4, 2)).astype(F16)
+    attend = nn.functional.scaled_dot_product_attention
+    _, t = jvp(attend, (query, key, value), (query, key, value))
+    assert t.dtype == F16
+    np.testing.assert_allclose(t, np.broadcast_to(value.mean(axis=0), t.shape), rtol=2e-3)
+
+
+def test_a_widened_primitive_without_a_forward_rule():
+    halved = primitive(lambda x: x * x / 2, vjp={"x": lambda g, x: g * x}, name="halved_square", widen=True)
+    out, t = jvp(halved, (np.full(2, 300, F16),), (np.full(2, 2, F16),))
+    assert out.dtype == t.dtype == F16
+    np.testing.assert_array_equal(out, np.float16(45000))
+    np.testing.assert_array_equal(t, np.float16(600))
+
+
+ONES = np.ones((3000, 1), F16)
+REPEATED = {  # 3000 terms of 1 for each entry: a running sum in float16 ends at 2048
+    "broadcasting": lambda w: w + np.zeros((3000, 2), F16),
+    "indexing": lambda w: w[np.zeros(3000, int)],
+    "indexing a vector": lambda w: np.reshape(w, -1)[np.repeat([0, 1], 3000)],
+    "embedding, few": lambda w: nn.functional.embedding(np.zeros(1000, int), w) * 3,
+    "embedding": lambda w: nn.functional.embedding(np.zeros(3000, int), w),
+    "linear": lambda w: nn.functional.linear(ONES, np.zeros((2, 1), F16), np.reshape(w, -1)),
+    "convolution": lambda w: nn.functional.conv1d(ONES[..., None], np.zeros((2, 1, 1), F16), np.reshape(w, -1)),
+    "many small uses": lambda w: sum((w for _ in range(2999)), start=w),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_of_half_precision_are_summed_in_single(name, create_graph):
+    w = Tensor(np.zeros((1, 2), F16), requires_grad=True)
+    out = REPEATED[name](w)
+    out.backward(np.ones(out.shape, F16), create_graph=create_graph)
+    assert w.grad.dtype == F16
+    np.testing.assert_array_equal(w.grad.numpy(), [[3000, 3000]])
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (60, 60)])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_parameter_used_often_in_half_precision(shape, create_graph):
+    w = Tensor(np.zeros(shape, F16), requires_grad=True)
+    y = w * 1
+    out = sum((y * 1 for _ in range(2500)), start=0)
+    out.backward(np.ones(shape, F16), create_graph=create_graph)
+    np.testing.assert_array_equal(w.grad.numpy(), np.full(shape, 2500))
 
 
 # ---------------------------------------------------------------------- which operation runs in what
@@ -146,6 +241,26 @@ def test_heavy_layers_run_in_half_with_gradients_in_single(name):
     np.testing.assert_allclose(x.grad.numpy(), reference, rtol=5e-2, atol=2e-2 * max(1, np.abs(reference).max()))
 
 
+MASK = np.full((3, 3), -1e9, F32)  # a query that sees no key looks at all alike, rather than at none
+MASKED = {
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(x, x, x, MASK),
+    "layer": lambda x: ATTENTION(x, x, x, attn_mask=MASK, need_weights=False)[0],
+    "layer with weights": lambda x: ATTENTION(x, x, x, attn_mask=MASK)[0],
+    "weights": lambda x: ATTENTION(x, x, x, attn_mask=MASK)[1],
+}
+ATTENTION = nn.MultiheadAttention(4, 2, batch_first=True)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_do_not_overflow_in_half(name):
+    x = leaf(2, 3, 4)
+    expected = MASKED[name](x)
+    with autocast():
+        out = MASKED[name](x)
+    assert out.dtype == (F32 if name == "weights" else F16)  # their mean over the heads
+    np.testing.assert_allclose(out.numpy(), expected.numpy(), rtol=1e-2, atol=1e-3)
+
+
 LOSSES = {
     "mse": lambda y: nn.functional.mse_loss(y, np.zeros(y.shape, F32)),
     "cross_entropy": lambda y: nn.functional.cross_entropy(y, [0, 1, 2]),
@@ -154,7 +269,8 @@ LOSSES = {
     "nll": lambda y: nn.functional.nll_loss(nn.functional.log_softmax(y, 1), [0, 1, 2]),
     "kl": lambda y: nn.functional.kl_div(nn.functional.log_softmax(y, 1), np.full(y.shape, 0.2, F32)),
     "softmax": lambda y: nn.functional.softmax(y, 1),
-    "cosine": lambda y: nn.functional.cosine_similarity(y, np.ones(y.shape, F32)),
+    "cosine": lambda y: nn.functional.cosine_similarity(y, y),
+    "distance": lambda y: nn.functional.pairwise_distance(y, -y),
 }
 
 
@@ -176,6 +292,42 @@ def test_float64_and_integers_are_left_alone():
         assert np.exp(x).dtype == F64
         assert (np.eye(3) @ x).dtype == F64
         assert anp.matmul(np.arange(4).reshape(2, 2), np.arange(4).reshape(2, 2)).dtype.kind == "i"
+
+
+WIDE = {
+    "matmul": lambda x, w: x @ w,
+    "linear": nn.functional.linear,
+    "bilinear": lambda x, w: nn.functional.bilinear(x, x, w[None]),
+    "einsum": lambda x, w: np.einsum("ij,jk->ik", x, w),
+    "attention": lambda x, w: nn.functional.scaled_dot_product_attention(x, w, w),
+    "convolution": lambda x, w: nn.functional.conv1d(x[None], w[..., None]),
+    "transposed": lambda x, w: nn.functional.conv_transpose1d(x[None], x[..., None], w[0]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
+@pytest.mark.parametrize("name", WIDE)
+def test_what_meets_a_wider_operand_is_not_rounded_to_half(name, dtype):
+    if name == "attention":  # which is of real numbers
+        dtype = np.float64
+    x, w = RNG.standard_normal((3, 3)).astype(dtype), leaf(3, 3)
+    expected = WIDE[name](x, w)
+    expected.backward(np.ones(expected.shape, expected.dtype))
+    reference, w.grad = w.grad.numpy(), None
+    with autocast():
+        out = WIDE[name](x, w)
+    assert out.dtype == expected.dtype
+    np.testing.assert_array_equal(out.numpy(), expected.numpy())
+    out.backward(np.ones(out.shape, out.dtype))
+    np.testing.assert_array_equal(w.grad.numpy(), reference)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers_of_float64_are_left_alone(layer):
+    model, x = layer(3, 4).double(), RNG.standard_normal((5, 2, 3)).astype(F32)
+    with autocast():
+        out = model(x)[0]
+    np.testing.assert_array_equal(out.numpy(), model(x)[0].numpy())
 
 
 def test_regions_nest_and_end():
@@ -229,6 +381,20 @@ def test_the_backward_pass_runs_in_the_precision_of_the_forward_pass():
     np.testing.assert_array_equal(x.grad.numpy(), outside)
 
 
+def test_forward_rules_run_in_the_precision_of_their_operation():
+    third = np.full((2, 2), 1 / 3, F32)
+    scaled = primitive(
+        lambda x: x @ third,
+        vjp={"x": lambda g: anp.matmul(g, third.T)},
+        jvp={"x": lambda t: anp.matmul(t, third)},
+        name="scaled",
+    )
+    x = RNG.standard_normal((2, 2)).astype(F32)
+    outside = jvp(scaled, (x,), (x,))[1]
+    with autocast():
+        np.testing.assert_array_equal(jvp(scaled, (x,), (x,))[1], outside)
+
+
 def test_other_ways_in():
     x = RNG.standard_normal((3, 3)).astype(F32)
     with autocast():
@@ -244,27 +410,60 @@ def test_other_ways_in():
 # ---------------------------------------------------------------------- parameters converted once
 
 
-def casts(*outputs: Tensor) -> int:
-    """How many conversions are in the graph."""
-    stack, seen = [t._node for t in outputs], set()
-    while stack:
-        node = stack.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            stack += node.parents
-    return sum(not isinstance(node, Leaf) and node.primitive.name == "astype" for node in seen)
+def converted(output: Tensor) -> np.ndarray:
+    """What a product saved of its second factor."""
+    assert output._node is not None
+    return output._node.saved[1]
 
 
 def test_a_parameter_is_converted_once():
-    w, x = leaf(3, 3), Tensor(np.ones((3, 3), F16))
+    w, x = leaf(3, 3), Tensor(np.ones((3, 3), F16), requires_grad=True)
     with autocast():
-        assert casts(x @ w, x @ w) == 1
+        assert converted(x @ w) is converted(x @ w)
     with autocast(cache_enabled=False):
-        assert casts(x @ w, x @ w) == 2
+        assert converted(x @ w) is not converted(x @ w)
     with autocast():
         y = np.sum((x @ w) + (x @ w))
     y.backward()
     np.testing.assert_allclose(w.grad.numpy(), 6.0)
+
+
+def test_a_parameter_that_was_frozen_in_between_is_converted_again():
+    w, x, seen = leaf(2, 2), Tensor(np.eye(2, dtype=F16)), []
+    with autocast():
+        x @ w
+        w.requires_grad = False
+        w.requires_grad = True
+        y = x @ w
+    w.register_hook(seen.append)
+    y.sum().backward()
+    assert len(seen) == 1
+
+
+def test_graphs_with_a_parameter_in_common_go_back_apart():
+    w, x = leaf(2, 2), Tensor(np.eye(2, dtype=F16))
+    with autocast():
+        first, second = np.sum(x @ w), np.sum(x @ w)
+    first.backward()
+    second.backward()
+    np.testing.assert_array_equal(w.grad.numpy(), np.full((2, 2), 2))
+
+
+def test_a_changed_view_of_a_conversion_is_not_used():
+    w, x = leaf(2, 2), Tensor(np.eye(2, dtype=F16))
+    turned = linear(lambda x: x.T, x=lambda g: g.T, name="turned", autocast="half")
+    with autocast():
+        view = turned(w)
+        with no_grad():
+            view += 1
+        np.testing.assert_array_equal((x @ w).numpy(), w.numpy().astype(F16))
+
+
+def test_conversions_are_watched_each_time():
+    w, x = leaf(2, 2), Tensor(np.eye(2, dtype=F16))
+    with autocast(), record_lines():
+        outputs = [x @ w, x @ w]
+    assert all("test_precision" in y._node.parents[1].place for y in outputs)
 
 
 def test_a_changed_parameter_is_converted_again():
@@ -416,6 +615,55 @@ def test_half_precision_gradients_are_not_unscaled():
     with pytest.raises(ValueError, match="keep the parameters in float32"):
         scaler.step(optim.SGD([w], lr=1.0))
     np.testing.assert_array_equal(w.grad.numpy(), [2, 2])
+
+
+def test_a_gradient_is_unscaled_once():
+    w, v = (Tensor(np.array([1.0, 2.0], F32), requires_grad=True) for _ in range(2))
+    w.grad = v.grad = Tensor(np.array([8.0, np.inf], F32))
+    scaler, optimizers = optim.GradScaler(init_scale=4.0), [optim.SGD([w, v], lr=1.0), optim.SGD([w], lr=1.0)]
+    for optimizer in optimizers:
+        scaler.step(optimizer)
+    np.testing.assert_array_equal(w.grad.numpy(), [2, np.inf])
+    np.testing.assert_array_equal(v.grad.numpy(), [2, np.inf])
+    np.testing.assert_array_equal(w.numpy(), [1, 2])  # both steps were left out
+    scaler.update()
+    w.grad = v.grad = Tensor(np.array([8.0, 8.0], F32))
+    scaler.unscale_(optimizers[1])
+    np.testing.assert_array_equal(w.grad.numpy(), [4, 4])
+
+
+@pytest.mark.parametrize("value", [np.float32(3), np.array(3, F32)])
+def test_gradients_of_single_numbers_are_unscaled(value):
+    w = Tensor(value, requires_grad=True)
+    scaler, optimizer = optim.GradScaler(init_scale=4.0), optim.SGD([w], lr=0.5)
+    scaler.scale(w * w).backward()
+    scaler.step(optimizer)
+    assert (w.grad.item(), w.item()) == (6, 0)
+
+
+def test_the_optimizer_within_another_may_be_unscaled():
+    w = Tensor(np.array([1.0], F32), requires_grad=True)
+    within = optim.SGD([w], lr=0.5)
+    scaler = optim.GradScaler(init_scale=4.0)
+    scaler.scale(w.sum()).backward()
+    scaler.unscale_(within)
+    scaler.step(optim.Lookahead(within))
+    np.testing.assert_array_equal(w.numpy(), [0.5])
+
+
+def test_read_only_gradients_are_refused_whole():
+    w, v = (Tensor(np.ones(2, F32), requires_grad=True) for _ in range(2))
+    w.grad, v.grad = Tensor(np.full(2, 8, F32)), Tensor(np.broadcast_to(np.float32(8), 2))
+    with pytest.raises(ValueError, match="read-only"):
+        optim.GradScaler().step(optim.SGD([w, v], lr=1.0))
+    np.testing.assert_array_equal(w.grad.numpy(), [8, 8])
+    np.testing.assert_array_equal(w.numpy(), [1, 1])
+
+
+def test_losses_of_half_precision_are_scaled_in_single():
+    loss = optim.GradScaler().scale(leaf(dtype=F16))
+    assert loss.dtype == F32
+    assert np.isfinite(loss.item())
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,16 @@ def getitem(a: Any, index: Any) -> Any:
 
 def _scatter(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of ``a[index]``."""
-    out = np.zeros(shape, values.dtype)
     if not may_repeat(index):
+        out = np.zeros(shape, values.dtype)
         out[index] = values
-    elif len(shape) == 1:
+        return out
+    out = np.zeros(shape, np.float32 if values.dtype == np.float16 else values.dtype)  # in which sums are exact longer
+    if len(shape) == 1:
         np.add.at(out, index, values)
     else:  # adding into a flat array is several times faster
         np.add.at(out.reshape(-1), _positions(index, shape).reshape(-1), np.reshape(values, -1))
-    return out
+    return out.astype(values.dtype, copy=False)
 
 
 def _positions(index: Any, shape: tuple[int, ...]) -> Any:
