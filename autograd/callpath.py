@@ -39,7 +39,7 @@ import numpy as np
 
 from autograd.dispatch import Differentiable
 from autograd.graph import Node, autocasting, recording
-from autograd.memory import clock
+from autograd.memory import tick
 from autograd.operands import PLAIN, describe
 from autograd.precision import widened
 from autograd.tensor import Tensor
@@ -101,7 +101,7 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
         f"        _node.saved = {_saved(declared)}",
         f"        _node.shape = {_shape(slots) if entrywise else '_out.shape'}",
         "        _node.dtype = _out.dtype",
-        "        _node.hooks = None",
+        "        _node.hooks = _node.scope = None",
         "        if _mode is not True:",
         "            _mode.observe(_node)",
         "    _result = _new(_Tensor)",
@@ -121,7 +121,7 @@ def write_call(declared: Any, general: Callable[..., Any], fun: Callable[..., An
     scope = {
         "_declared": declared, "_name": declared.name, "_general": general, "_fun": fun, "_describe": describe,
         "_Tensor": Tensor, "_Differentiable": Differentiable, "_PLAIN": PLAIN, "_Node": Node, "_type": type,
-        "_recording": recording.get, "_tick": clock.__next__, "_new": object.__new__, "_ndarray": np.ndarray,
+        "_recording": recording.get, "_tick": tick, "_new": object.__new__, "_ndarray": np.ndarray,
         "_float64": np.dtype(np.float64), "_getshape": np.shape, "_isinstance": isinstance, "_tuple": tuple,
         "_Exception": Exception, "_autocast": autocasting.get, "_evaluate": declared.evaluate,
         **{f"_default_{n}": value for n, value in zip(names, declared.defaults, strict=True)},

@@ -8,7 +8,7 @@ order (Griewank & Walther, *Evaluating Derivatives*, 2nd ed., ch. 3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from functools import wraps
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd.memory import changes, clock, stamp_of
+from autograd.memory import changes, stamp_of, tick
 
 __all__ = [
     "Leaf",
@@ -51,7 +51,8 @@ class Node:
 
     ``parents`` has a node, or None where no gradient is wanted, for each differentiable argument;
     ``saved`` is what the primitive's rules asked for; ``shape`` and ``dtype`` are the output's.
-    ``scope`` and ``place`` are for those who look at graphs, and unset where nothing is known.
+    ``scope`` and ``place`` are for those who look at graphs: the calls that it is an output of (see ``Scope``), and
+    the line that recorded it, which is unset where nobody asked for it.
     """
 
     __slots__ = ("dtype", "hooks", "order", "parents", "place", "primitive", "saved", "scope", "shape")
@@ -63,7 +64,7 @@ class Node:
     shape: tuple[int, ...]
     dtype: Any
     hooks: dict[int, Callable[[Any], Any]] | None
-    scope: Scope
+    scope: tuple[Any, ...] | None
     place: str
 
     def __repr__(self) -> str:
@@ -75,30 +76,41 @@ class Scope(NamedTuple):
 
     Every node behind it whose creation number lies between ``ended`` and ``began`` was recorded in the call.
     ``within`` is the scope of a call inside this one with the same output, such as that of a network's last layer.
+    Nodes hold these as plain tuples, which every call of a module makes, and makes fast.
     """
 
     owner: Any
     began: int
     ended: int
-    within: Scope | None
+    within: tuple[Any, ...] | None
 
     @staticmethod
     def mark(node: Node | None, owner: Any, began: int) -> None:
         """Note that ``node`` is an output of a call of ``owner`` that began at clock time ``began``, and ends now."""
         if node is not None and node.order < began:
-            node.scope = Scope(owner, began, next(clock), getattr(node, "scope", None))
+            node.scope = (owner, began, tick(), node.scope)
+
+    @classmethod
+    def of(cls, node: Node) -> Iterator[Scope]:
+        """The calls that ``node`` is an output of, outermost first."""
+        found = node.scope
+        while found is not None:
+            scope = cls(*found)
+            yield scope
+            found = scope.within
 
 
 def make_node(primitive: Any, parents: tuple[Node | None, ...], saved: Any, shape: Any, dtype: Any) -> Node:
     """A new node; the elementwise fast path (``autograd.elementwise``) writes the same out in line."""
     node = Node()
-    node.order = next(clock)
+    node.order = tick()
     node.primitive = primitive
     node.parents = parents
     node.saved = saved
     node.shape = shape
     node.dtype = dtype
     node.hooks = None
+    node.scope = None
     return node
 
 
@@ -111,13 +123,14 @@ class Leaf(Node):
     __slots__ = ("tensor",)
 
     def __init__(self, tensor: Callable[[], Any], shape: Any, dtype: Any) -> None:
-        self.order = next(clock)
+        self.order = tick()
         self.primitive = None
         self.parents = ()
         self.saved = None
         self.shape = shape
         self.dtype = dtype
         self.hooks = None
+        self.scope = None
         self.tensor = tensor
 
     def __repr__(self) -> str:
@@ -310,7 +323,7 @@ def propagate(
     ours: set[int] = set()  # pending cotangents that are sums made here: further terms are added in place
     arrived: dict[Node, Any] = {}
     oldest = 1 if targets is None else max((node.order for node in targets), default=0)
-    began = next(clock) if create_graph else 0
+    began = tick() if create_graph else 0
     changed = changes.latest
     ndarray, add = np.ndarray, np.add
 

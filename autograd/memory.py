@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Family", "Stamp", "changes", "clock", "owner", "stamp_of", "touch"]
+__all__ = ["Family", "Stamp", "changes", "owner", "stamp_of", "tick", "touch"]
 
 # Creation numbers of nodes, and the times of in-place changes. They fall, so that a heap that yields
 # its smallest entry yields the youngest node.
-clock = count(0, -1)
+tick = count(0, -1).__next__
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = (*(os.path.join(_ROOT, package, "") for package in ("autograd", "nn", "optim")), "<call path ")
@@ -53,7 +53,7 @@ class Changes:
                 key = id(memory)
                 known = self._stamps.get(key)
                 reference = known[0] if known is not None and known[0]() is memory else self._reference(memory, key)
-                stamp = Stamp(next(clock), operation, place)
+                stamp = Stamp(tick(), operation, place)
                 self._stamps[key] = (reference, stamp)
                 self.latest = stamp.time
 

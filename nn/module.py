@@ -10,7 +10,7 @@ import numpy as np
 from autograd import Tensor
 from autograd.dispatch import bare
 from autograd.graph import Scope
-from autograd.memory import clock
+from autograd.memory import tick
 from autograd.tree import flatten
 from nn.hooks import Handle, Hooks
 from nn.parameter import Parameter
@@ -46,7 +46,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        began = next(clock)
+        began = tick()
         hooks = self._hooks
         output = self.forward(*args, **kwargs) if hooks is None else hooks.call(self, args, kwargs)
         if isinstance(output, Tensor):

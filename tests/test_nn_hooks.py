@@ -9,6 +9,7 @@ import pytest
 
 import nn
 from autograd import Tensor, grad
+from autograd.graph import Scope
 
 
 def small() -> nn.Sequential:
@@ -133,13 +134,12 @@ def test_a_graph_knows_the_calls_of_modules_that_recorded_it():
     out = model[2](hidden)
     whole = model(X)
     for module, y in ((model[1], hidden), (model[2], out)):
-        scope = y._node.scope
+        (scope,) = Scope.of(y._node)
         assert scope.owner is module
-        assert scope.within is None
         assert scope.ended < y._node.order < scope.began
-    outer = whole._node.scope
-    assert [outer.owner, outer.within.owner] == [model, model[2]]
-    assert outer.ended < outer.within.ended < whole._node.order < outer.within.began < outer.began
-    assert not hasattr(nn.Identity()(whole * 1)._node, "scope")  # the caller recorded it, not the module
+    outer, inner = Scope.of(whole._node)
+    assert [outer.owner, inner.owner] == [model, model[2]]
+    assert outer.ended < inner.ended < whole._node.order < inner.began < outer.began
+    assert not list(Scope.of(nn.Identity()(whole * 1)._node))  # the caller recorded it, not the module
     states = nn.LSTM(3, 4).double()(X[None])
-    assert {y._node.scope.began for y in (states[0], *states[1])} == {states[0]._node.scope.began}
+    assert len({scope.began for y in (states[0], *states[1]) for scope in Scope.of(y._node)}) == 1

@@ -97,10 +97,8 @@ def calls_behind(
 def _marks(nodes: Sequence[Node]) -> dict[int, _Marks]:
     marks: dict[int, _Marks] = {}
     for node in nodes:
-        scope: Scope | None = getattr(node, "scope", None)
-        while scope is not None:
+        for scope in Scope.of(node):
             marks.setdefault(scope.began, _Marks(scope.owner, scope.began)).outputs.append(node)
-            scope = scope.within
     return marks
 
 
