@@ -153,6 +153,11 @@ FEW, MANY = 8, 256  # terms: from how many on one call adds them, and after how 
 HALF = "e"  # the character of float16, in which a sum of ones ends at 2048: float32 is summed in
 
 
+def _recording_set(mode: bool) -> Token[Any]:
+    """Record or not from here on; whoever watches goes on watching."""
+    return recording.set((recording.get() or True) if mode else False)
+
+
 class set_grad_enabled(ContextDecorator):
     """Turn recording on or off: at once, as a context manager, or as a decorator.
 
@@ -162,7 +167,7 @@ class set_grad_enabled(ContextDecorator):
 
     def __init__(self, mode: bool) -> None:
         self.mode = bool(mode)
-        self._token: Token[Any] | None = recording.set(self.mode)
+        self._token: Token[Any] | None = _recording_set(self.mode)
 
     def _recreate_cm(self) -> set_grad_enabled:  # one fresh manager per call of a decorated function
         return type(self)(self.mode)
@@ -173,7 +178,7 @@ class set_grad_enabled(ContextDecorator):
 
     def __enter__(self) -> set_grad_enabled:
         if self._token is None:
-            self._token = recording.set(self.mode)
+            self._token = _recording_set(self.mode)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -194,7 +199,7 @@ class _FixedMode(ContextDecorator):
         return type(self)()
 
     def __enter__(self) -> _FixedMode:
-        self._tokens.append(recording.set(self.mode))
+        self._tokens.append(_recording_set(self.mode))
         return self
 
     def __exit__(self, *exception: object) -> None:

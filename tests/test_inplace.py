@@ -7,7 +7,7 @@ import linecache
 import numpy as np
 import pytest
 
-from autograd import Tensor, detect_anomaly, no_grad, record_lines
+from autograd import Tensor, detect_anomaly, enable_grad, no_grad, record_lines, set_grad_enabled
 
 
 def test_recorded_updates_have_the_right_gradient():
@@ -229,3 +229,12 @@ def test_watching_does_not_record_what_no_grad_leaves_out(watch):
     x = Tensor([1.0, 2.0], requires_grad=True)
     with no_grad(), watch():
         assert not np.exp(x).requires_grad
+
+
+@pytest.mark.parametrize("mode", [enable_grad, lambda: set_grad_enabled(True)])
+def test_lines_are_remembered_where_recording_is_turned_on_again(mode):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with record_lines(), mode():
+        assert np.exp(x)._node.place
+    with record_lines(), no_grad(), mode():
+        assert np.exp(x).requires_grad

@@ -133,3 +133,12 @@ def test_a_module_as_a_function_of_its_parameters():
     with pytest.raises(AttributeError, match=r"'2\.weights' is no parameter"):
         utils.functional_call(model, {"0.weight": np.zeros((2, 3)), "2.weights": 1.0}, x)
     assert dict(model.named_parameters()) == before
+
+
+@pytest.mark.parametrize("clip", [utils.clip_grad_norm_, utils.clip_grad_value_])
+def test_gradients_in_read_only_memory_are_refused_before_any_is_clipped(clip):
+    p, q = (Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    p.grad, q.grad = np.ones(2), np.broadcast_to(1.0, (2,))
+    with pytest.raises(ValueError, match="read-only memory"):
+        clip([p, q], 0.1)
+    assert p.grad.tolist() == [1, 1]

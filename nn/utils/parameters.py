@@ -34,6 +34,12 @@ def _gradients(parameters: Any) -> list[Any]:
     return list(arrays.values())
 
 
+def _writeable(arrays: list[Any]) -> list[Any]:
+    if not all(array.flags.writeable for array in arrays):
+        raise ValueError("a gradient lies in read-only memory; set p.grad to a copy of the array")
+    return arrays
+
+
 def _norm(array: Any, norm_type: float) -> Any:
     """The p-norm of all entries, without overflow or underflow on the way."""
     x = np.abs(array).astype(np.promote_types(array.real.dtype, np.float32), copy=False).reshape(-1)
@@ -64,11 +70,14 @@ def get_total_norm(tensors: Any, norm_type: float = 2.0, error_if_nonfinite: boo
 
 
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any) -> None:
-    """Scale the gradients in place by ``max_norm / total_norm`` where that is below 1."""
+    """Scale the gradients in place by ``max_norm / total_norm`` where that is below 1.
+
+    Raises ValueError, before anything is changed, for gradients in read-only memory.
+    """
     factor = float(max_norm) / (float(total_norm) + 1e-6)
     if factor >= 1:
         return
-    arrays = _gradients(parameters)
+    arrays = _writeable(_gradients(parameters))
     for array in arrays:
         array *= factor
     touch(*arrays, operation="clip_grads_with_norm_")
@@ -91,14 +100,15 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     """Limit every entry of the gradients to ±``clip_value``, in place.
 
-    Raises ValueError for a negative ``clip_value``, TypeError for complex gradients, before anything is changed.
+    Raises ValueError for a negative ``clip_value`` and gradients in read-only memory, TypeError for complex gradients,
+    before anything is changed.
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_value is a number, 0 or more; got {clip_value}")
     arrays = _gradients(parameters)
     if any(array.dtype.kind == "c" for array in arrays):
         raise TypeError("complex gradients have no order to clip by; see clip_grad_norm_")
-    for array in arrays:
+    for array in _writeable(arrays):
         np.clip(array, -clip_value, clip_value, out=array)
     touch(*arrays, operation="clip_grad_value_")
 
