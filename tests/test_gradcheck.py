@@ -165,6 +165,15 @@ def test_complex_functions(dtype, rng):
     assert_gradients(lambda p: np.sum(p["z"] * np.conjugate(p["z"])).real, {"z": z})
 
 
+# ---------------------------------------------------------------------- scales and noise
+
+
+def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
+    factor = lambda x: x.dtype.type(1.3 if x.dtype == np.float16 else 1)
+    f = primitive(lambda x: x * x, vjp={"x": lambda g, x: g * 2 * x * factor(x)}, name="f")
+    assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
+
+
 # ---------------------------------------------------------------------- what the check does not touch
 
 

@@ -25,7 +25,7 @@ from autograd.gradcheck.point import Options, Point
 from autograd.gradcheck.problem import Problem, opened
 from autograd.gradcheck.report import Finding, GradcheckError, GradcheckResult
 from autograd.gradcheck.sides import Forward, MisfitError, Reverse, Side
-from autograd.gradcheck.vectors import Array, Run, count, normal, width
+from autograd.gradcheck.vectors import Array, Run, count, normal, size_of, width
 from autograd.graph import no_grad
 from autograd.tree import flatten
 
@@ -262,8 +262,8 @@ def _is_moot(findings: Sequence[Finding]) -> bool:
 
 def _terms(arrays: list[Array], values: list[Array], cotangents: list[Array]) -> Array:
     """The size of the terms of ``vᵀJ``, which may cancel: that of ``v · y / x``."""
-    total = sum(float(np.linalg.norm(v)) * float(np.linalg.norm(y)) for v, y in zip(cotangents, values, strict=True))
-    sizes = [np.max(np.abs(x), initial=0.0) for x in arrays]
+    total = sum(size_of(v) * size_of(y) for v, y in zip(cotangents, values, strict=True))
+    sizes = [float(np.max(np.abs(x), initial=0.0)) for x in arrays]
     return np.concatenate([np.full(count(x), total / (size or 1.0)) for x, size in zip(arrays, sizes, strict=True)])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from autograd.dispatch import bare
 from autograd.gradcheck.point import Point
 from autograd.gradcheck.report import Finding
-from autograd.gradcheck.vectors import Array, Run, normal, reals, shaped_as
+from autograd.gradcheck.vectors import Array, Run, normal, reals, shaped_as, size_of
 
 __all__ = ["habits", "precision", "values_repeat"]
 
@@ -167,7 +167,7 @@ def precision(point: Point, upcast: Point) -> list[Finding]:
     vs = [normal(point.rng, y) for y in point.run.values]
     dtypes = [x.dtype for x in (*point.arrays, *point.run.values)]
     wide = upcast.run.pull([v.astype(y.dtype) for v, y in zip(vs, upcast.run.values, strict=True)])
-    terms = max(float(np.linalg.norm(reals(v) * reals(y))) for v, y in zip(vs, point.run.values, strict=True))
+    terms = max(size_of(reals(v) * reals(y).astype(np.float64)) for v, y in zip(vs, point.run.values, strict=True))
     terms = max(terms, 0.0 if point.hidden is None else float(np.linalg.norm(point.hidden)))
     found = []
     for i, (low, high) in enumerate(zip(point.run.pull(vs), wide, strict=True)):
