@@ -51,7 +51,7 @@ def test_several_orders_in_one_report():
     assert "order=(1, 2)" in result.call
 
 
-@pytest.mark.parametrize("order", [0, (), (1, 0)])
+@pytest.mark.parametrize("order", [0, (), (1, 0), 1.5, "2"])
 def test_orders_are_1_or_higher(order):
     with pytest.raises(ValueError, match="order 1 or higher"):
         gradcheck(np.sin, 1.0, order=order)
@@ -189,6 +189,12 @@ def test_tolerances_can_be_set():
     assert gradcheck(f, 0.5, rtol=1e-3)
     assert gradcheck(f, 0.5, atol=1e-3)
     assert gradcheck(np.sin, 0.5, eps=1e-2)
+
+
+@pytest.mark.parametrize("options", [{"eps": 0}, {"eps": -1e-3}, {"eps": np.nan}, {"rtol": -1}, {"atol": np.inf}])
+def test_steps_and_tolerances_that_are_none_are_refused(options):
+    with pytest.raises(ValueError, match=f"finite {next(iter(options))}"):
+        gradcheck(np.sin, 0.5, **options)
 
 
 def test_what_cannot_be_checked_is_refused():

@@ -9,9 +9,11 @@ follows the size of a random sum (√n).
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -92,7 +94,7 @@ def gradcheck(
     TypeError
         If no input or parameter, or no output, is of float or complex dtype.
     ValueError
-        For an order below 1 and unknown modes.
+        For an order below 1, unknown modes, and steps and tolerances that are none.
 
     Notes
     -----
@@ -112,9 +114,12 @@ def gradcheck(
     True
     """
     __tracebackhide__ = True
-    orders = (order,) if isinstance(order, int) else tuple(order)
-    if not orders or min(orders) < 1:
-        raise ValueError(f"gradcheck() takes order 1 or higher; got {order}")
+    orders = _orders(order)
+    for name, value in {"rtol": rtol, "atol": atol, "eps": eps}.items():
+        if value is not None and not (0 < value < np.inf or (value == 0 and name != "eps")):
+            raise ValueError(
+                f"gradcheck() takes a finite {name} {'above' if name == 'eps' else 'of at least'} 0; got {value}"
+            )
     asked = MODES if modes is None else (modes,) if isinstance(modes, str) else tuple(modes)
     if not asked or not set(asked) <= set(MODES):
         raise ValueError(f"modes are 'reverse' and 'forward'; got {modes!r}")
@@ -138,6 +143,16 @@ def gradcheck(
     if raise_exception and not result:
         raise GradcheckError(result)
     return result
+
+
+def _orders(order: int | Sequence[int]) -> tuple[int, ...]:
+    try:
+        orders = tuple(index(each) for each in (order if isinstance(order, Iterable) else (order,)))
+    except TypeError:
+        orders = ()
+    if not orders or min(orders) < 1:
+        raise ValueError(f"gradcheck() takes order 1 or higher, or a sequence of orders; got {order!r}")
+    return orders
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> GradcheckResult:
@@ -275,8 +290,13 @@ class _Source:
 
     def __init__(self, value: Any) -> None:
         data = bare(value)
-        array = isinstance(data, np.ndarray)
-        self.text = f"np.array({data.tolist()}, dtype=np.{data.dtype})" if array else repr(data)
+        if not isinstance(data, np.ndarray):
+            self.text = repr(data)
+        elif data.size:
+            numbers = re.sub(r"\b(nan|inf)", r"np.\1", str(data.tolist()))
+            self.text = f"np.array({numbers}, dtype=np.{data.dtype})"
+        else:
+            self.text = f"np.zeros({data.shape}, dtype=np.{data.dtype})"
 
     def __repr__(self) -> str:
         return self.text
