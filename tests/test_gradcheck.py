@@ -174,6 +174,14 @@ def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
     assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
 
 
+def test_rules_that_are_wrong_for_column_major_inputs_are_found():
+    def rule(g, x):
+        return (g.ravel() * np.cos(x.ravel(order="A"))).reshape(x.shape)
+
+    f = primitive(lambda x: np.sin(x), vjp={"x": rule}, name="f")
+    assert gradcheck(f, np.arange(6.0).reshape(2, 3), modes="reverse", raise_exception=False).verdicts == ("layout",)
+
+
 # ---------------------------------------------------------------------- what the check does not touch
 
 
