@@ -182,6 +182,35 @@ def test_rules_that_are_wrong_for_column_major_inputs_are_found():
     assert gradcheck(f, np.arange(6.0).reshape(2, 3), modes="reverse", raise_exception=False).verdicts == ("layout",)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_outputs_of_other_orders_of_magnitude_hide_no_mistake(seed):
+    x = np.random.default_rng(seed).standard_normal(4)
+    sizes, signs = np.array([1e6, 1.0, 1e-6, 1e-9]), np.array([1.0, 1.0, 1.0, -1.0])
+    f = elementwise(lambda x: sizes * np.sin(x), lambda x: signs * sizes * np.cos(x), name="f")
+    result = gradcheck(f, x, raise_exception=False)
+    assert result.verdicts == ("wrong",)
+    assert result.findings[0].place == "d out[3] / d in[3]"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_coarser_measurement_excuses_nothing_that_a_sharper_one_denies(seed):
+    x = np.array([1.0, 2.0, 3.0, 1e-6]) * np.random.default_rng(seed).uniform(1, 2, 4)
+    factor = np.array([1.0, 1.0, 1.0, 1.01])
+    square = elementwise(lambda x: x * x, lambda x: 2 * factor * x, name="square")
+    assert gradcheck(lambda x: np.sum(square(x)), x, raise_exception=False).verdicts == ("wrong",)
+
+
+def test_noise_in_the_values_is_said_and_excuses_no_gross_mistake():
+    x = np.array([0.7, 1.1, 1.9])
+    noisy = lambda x: (np.sin(x) + 1e9) - 1e9
+    result = gradcheck(lambda x: noisy(x) * 1.0, x, seed=0)
+    assert result
+    twice = elementwise(noisy, lambda x: 2 * np.cos(x), name="twice")
+    result = gradcheck(twice, x, raise_exception=False)
+    assert "wrong" in result.verdicts
+    assert "scatter" in str(result)
+
+
 # ---------------------------------------------------------------------- what the check does not touch
 
 
