@@ -168,20 +168,6 @@ def test_complex_functions(dtype, rng):
 # ---------------------------------------------------------------------- scales and noise
 
 
-def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
-    factor = lambda x: x.dtype.type(1.3 if x.dtype == np.float16 else 1)
-    f = primitive(lambda x: x * x, vjp={"x": lambda g, x: g * 2 * x * factor(x)}, name="f")
-    assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
-
-
-def test_rules_that_are_wrong_for_column_major_inputs_are_found():
-    def rule(g, x):
-        return (g.ravel() * np.cos(x.ravel(order="A"))).reshape(x.shape)
-
-    f = primitive(lambda x: np.sin(x), vjp={"x": rule}, name="f")
-    assert gradcheck(f, np.arange(6.0).reshape(2, 3), modes="reverse", raise_exception=False).verdicts == ("layout",)
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_outputs_of_other_orders_of_magnitude_hide_no_mistake(seed):
     x = np.random.default_rng(seed).standard_normal(4)
@@ -209,6 +195,35 @@ def test_noise_in_the_values_is_said_and_excuses_no_gross_mistake():
     result = gradcheck(twice, x, raise_exception=False)
     assert "wrong" in result.verdicts
     assert "scatter" in str(result)
+
+
+def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
+    factor = lambda x: x.dtype.type(1.3 if x.dtype == np.float16 else 1)
+    f = primitive(lambda x: x * x, vjp={"x": lambda g, x: g * 2 * x * factor(x)}, name="f")
+    assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.maximum(x, 0), [0.0, 1.0]),
+        (np.absolute, [0.0, 1.0]),
+        (lambda x: x.max(), [0.5, 0.5, 0.1]),
+        (lambda x: x.min(axis=0), [[0.5, 2.0], [0.5, 1.0]]),
+    ],
+)
+def test_a_subgradient_midway_is_a_kink_too(f, x):
+    result = gradcheck(f, np.array(x), raise_exception=False)
+    assert result.verdicts == ("kink",)
+    assert gradcheck(f, np.array(x), allow_kinks=True)
+
+
+def test_rules_that_are_wrong_for_column_major_inputs_are_found():
+    def rule(g, x):
+        return (g.ravel() * np.cos(x.ravel(order="A"))).reshape(x.shape)
+
+    f = primitive(lambda x: np.sin(x), vjp={"x": rule}, name="f")
+    assert gradcheck(f, np.arange(6.0).reshape(2, 3), modes="reverse", raise_exception=False).verdicts == ("layout",)
 
 
 # ---------------------------------------------------------------------- what the check does not touch

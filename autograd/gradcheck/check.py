@@ -23,6 +23,7 @@ from autograd.gradcheck.comparison import compare
 from autograd.gradcheck.complex_step import sharpened
 from autograd.gradcheck.forward import both_modes, lacks_forward
 from autograd.gradcheck.habits import habits, precision, values_repeat
+from autograd.gradcheck.kinks import kinks
 from autograd.gradcheck.point import Options, Point
 from autograd.gradcheck.problem import Problem, opened
 from autograd.gradcheck.report import Finding, GradcheckError, GradcheckResult
@@ -247,6 +248,8 @@ class Inspection:
                 found += both_modes(point) if "forward" in self.modes and not lacking else []
             elif not lacking:
                 found += self._against_differences(point, Forward(point))
+            if not point.allow_kinks and all(f.verdict == "ok" for f in found):
+                found += kinks(point)
         if lacking and self.forced:
             found.append(Finding("forward mode", "no forward mode", cause=lacking))
         elif lacking:
