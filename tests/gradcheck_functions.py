@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "between", "normal"]
 
 Setup = Callable[[Any, Any], tuple[Callable[..., Any], list[Any]]]
 FUNCTIONS: dict[str, Setup] = {}

@@ -51,7 +51,7 @@ def test_several_orders_in_one_report():
     assert "order=(1, 2)" in result.call
 
 
-@pytest.mark.parametrize("order", [0, (), (1, 0)])
+@pytest.mark.parametrize("order", [0, (), (1, 0), 1.5, "2"])
 def test_orders_are_1_or_higher(order):
     with pytest.raises(ValueError, match="order 1 or higher"):
         gradcheck(np.sin, 1.0, order=order)
@@ -165,6 +165,67 @@ def test_complex_functions(dtype, rng):
     assert_gradients(lambda p: np.sum(p["z"] * np.conjugate(p["z"])).real, {"z": z})
 
 
+# ---------------------------------------------------------------------- scales and noise
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_outputs_of_other_orders_of_magnitude_hide_no_mistake(seed):
+    x = np.random.default_rng(seed).standard_normal(4)
+    sizes, signs = np.array([1e6, 1.0, 1e-6, 1e-9]), np.array([1.0, 1.0, 1.0, -1.0])
+    f = elementwise(lambda x: sizes * np.sin(x), lambda x: signs * sizes * np.cos(x), name="f")
+    result = gradcheck(f, x, raise_exception=False)
+    assert result.verdicts == ("wrong",)
+    assert result.findings[0].place == "d out[3] / d in[3]"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_coarser_measurement_excuses_nothing_that_a_sharper_one_denies(seed):
+    x = np.array([1.0, 2.0, 3.0, 1e-6]) * np.random.default_rng(seed).uniform(1, 2, 4)
+    factor = np.array([1.0, 1.0, 1.0, 1.01])
+    square = elementwise(lambda x: x * x, lambda x: 2 * factor * x, name="square")
+    assert gradcheck(lambda x: np.sum(square(x)), x, raise_exception=False).verdicts == ("wrong",)
+
+
+def test_noise_in_the_values_is_said_and_excuses_no_gross_mistake():
+    x = np.array([0.7, 1.1, 1.9])
+    noisy = lambda x: (np.sin(x) + 1e9) - 1e9
+    result = gradcheck(lambda x: noisy(x) * 1.0, x, seed=0)
+    assert result
+    twice = elementwise(noisy, lambda x: 2 * np.cos(x), name="twice")
+    result = gradcheck(twice, x, raise_exception=False)
+    assert "wrong" in result.verdicts
+    assert "scatter" in str(result)
+
+
+def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
+    factor = lambda x: x.dtype.type(1.3 if x.dtype == np.float16 else 1)
+    f = primitive(lambda x: x * x, vjp={"x": lambda g, x: g * 2 * x * factor(x)}, name="f")
+    assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.maximum(x, 0), [0.0, 1.0]),
+        (np.absolute, [0.0, 1.0]),
+        (lambda x: x.max(), [0.5, 0.5, 0.1]),
+        (lambda x: x.min(axis=0), [[0.5, 2.0], [0.5, 1.0]]),
+    ],
+)
+def test_a_subgradient_midway_is_a_kink_too(f, x):
+    result = gradcheck(f, np.array(x), raise_exception=False)
+    assert result.verdicts == ("kink",)
+    assert gradcheck(f, np.array(x), allow_kinks=True)
+
+
+def test_rules_that_are_wrong_for_column_major_inputs_are_found():
+    def rule(g, x):
+        return (g.ravel() * np.cos(x.ravel(order="A"))).reshape(x.shape)
+
+    f = primitive(lambda x: np.sin(x), vjp={"x": rule}, name="f")
+    assert gradcheck(f, np.arange(6.0).reshape(2, 3), modes="reverse", raise_exception=False).verdicts == ("layout",)
+
+
 # ---------------------------------------------------------------------- what the check does not touch
 
 
@@ -180,6 +241,12 @@ def test_tolerances_can_be_set():
     assert gradcheck(f, 0.5, rtol=1e-3)
     assert gradcheck(f, 0.5, atol=1e-3)
     assert gradcheck(np.sin, 0.5, eps=1e-2)
+
+
+@pytest.mark.parametrize("options", [{"eps": 0}, {"eps": -1e-3}, {"eps": np.nan}, {"rtol": -1}, {"atol": np.inf}])
+def test_steps_and_tolerances_that_are_none_are_refused(options):
+    with pytest.raises(ValueError, match=f"finite {next(iter(options))}"):
+        gradcheck(np.sin, 0.5, **options)
 
 
 def test_what_cannot_be_checked_is_refused():

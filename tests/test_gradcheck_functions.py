@@ -12,7 +12,7 @@ import nn
 import nn.functional as F
 from autograd import Tensor, linear, manual_seed
 from autograd.gradcheck import gradcheck
-from tests.gradcheck_functions import FUNCTIONS
+from tests.gradcheck_functions import FUNCTIONS, between, normal
 from tests.gradcheck_library import Chainrule
 
 pytestmark = pytest.mark.usefixtures("own_primitives")
@@ -108,6 +108,33 @@ def a_closure(rng):
     return lambda x: np.sum(np.tanh(w * x)), rng.standard_normal(4)
 
 
+# ---------------------------------------------------------------------- noise, and slopes that change nearby
+
+
+def numeric(name: str, f: Callable[..., Any], *draws: Callable[[Any], Any]) -> None:
+    OURS[name] = lambda rng: (f, tuple(draw(rng) for draw in draws))
+
+
+numeric("a ripple of a millionth", lambda x: x + 1e-6 * np.sin(1e6 * x), between(-1, 1, 4))
+numeric("a ripple of a billionth", lambda x: x + 1e-9 * np.sin(1e6 * x), between(-1, 1, 4))
+numeric(
+    "fine stairs on a slope",
+    lambda x: x + np.floor(1e6 * x) / 1e6,
+    lambda rng: 1e-6 * (rng.integers(-900_000, 900_000, 4) + rng.uniform(0.3, 0.7, 4)),
+)
+numeric("root of a quadratic, cancelling", lambda b: (-b + np.sqrt(b * b - 4e-4)) / 2, between(10, 100, 3))
+numeric("expanded cube", lambda x: x**3 - 3 * x**2 + 3 * x - 1, lambda rng: 1 + 1e-3 * rng.standard_normal(3))
+numeric(
+    "expanded distance, zero for equal inputs",
+    lambda x, y: np.sum(x * x) + np.sum(y * y) - 2 * np.sum(x * y),
+    between(999, 1001, 3),
+    between(999, 1001, 3),
+)
+numeric("outputs of all sizes", lambda x: 10.0 ** np.array([-12.0, -6, 0, 6, 12]) * np.sin(x), normal(5))
+numeric("log softmax, saturated", lambda x: F.log_softmax(x, -1), normal(3, 4, scale=100))
+numeric("thousands of kinks", lambda x: np.sum(np.maximum(x, 0)), normal(5000))
+numeric("squares beyond float16", lambda x: x * x, lambda rng: rng.uniform(100, 200, 6).astype("f2"))
+
 # ---------------------------------------------------------------------- layers and losses
 
 LAYERS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
@@ -132,6 +159,7 @@ LAYERS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "Softmax": (lambda: nn.Softmax(dim=-1), (4, 3)),
     "LogSoftmax": (lambda: nn.LogSoftmax(dim=-1), (4, 3)),
     "AvgPool2d": (lambda: nn.AvgPool2d(2), (1, 2, 4, 4)),
+    "wide network with kinks": (lambda: nn.Sequential(nn.Linear(40, 200), nn.ReLU(), nn.Linear(200, 10)), (8, 40)),
     "MaxPool1d": (lambda: nn.MaxPool1d(2), (2, 2, 6)),
 }
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
@@ -205,3 +233,27 @@ def test_always_accepts(name):
 def test_always_accepts_second_derivatives(name):
     for seed in MANY[:8]:
         is_accepted(name, seed, order=2)
+
+
+# ---------------------------------------------------------------------- where differences cannot say
+
+
+def single_inside(rng):
+    through = linear(lambda x: x.astype("f4").astype(x.dtype), x=lambda g: g, name="through")
+    return lambda x: through(np.sin(x)), rng.standard_normal(4)
+
+
+COARSE: dict[str, Callable[[Any], tuple[Any, Any]]] = {
+    "rounded to single precision inside": single_inside,
+    "1e10 taken off again": lambda rng: (lambda x: (x + 1e10) - 1e10, rng.standard_normal(4)),
+    "1e11 taken off a sum again": lambda rng: (lambda x: (np.sum(np.exp(x)) + 1e11) - 1e11, rng.standard_normal(4)),
+    "arccos at its edge": lambda rng: (np.arccos, 1 - 10.0 ** rng.uniform(-8, -5, 3)),
+    "sine of millions": lambda rng: (lambda x: np.sin(1e7 * x), rng.uniform(-1, 1, 4)),
+}
+
+
+@pytest.mark.parametrize("name", COARSE)
+def test_values_that_are_coarse_are_not_called_wrong(name):
+    for seed in MANY:
+        f, inputs = COARSE[name](np.random.default_rng(seed))
+        assert "wrong" not in gradcheck(f, inputs, raise_exception=False).verdicts

@@ -9,9 +9,11 @@ follows the size of a random sum (√n).
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,12 @@ from autograd.gradcheck.comparison import compare
 from autograd.gradcheck.complex_step import sharpened
 from autograd.gradcheck.forward import both_modes, lacks_forward
 from autograd.gradcheck.habits import habits, precision, values_repeat
+from autograd.gradcheck.kinks import kinks
 from autograd.gradcheck.point import Options, Point
 from autograd.gradcheck.problem import Problem, opened
 from autograd.gradcheck.report import Finding, GradcheckError, GradcheckResult
 from autograd.gradcheck.sides import Forward, MisfitError, Reverse, Side
-from autograd.gradcheck.vectors import Array, Run, count, normal, width
+from autograd.gradcheck.vectors import Array, Run, count, normal, size_of, width
 from autograd.graph import no_grad
 from autograd.tree import flatten
 
@@ -92,7 +95,7 @@ def gradcheck(
     TypeError
         If no input or parameter, or no output, is of float or complex dtype.
     ValueError
-        For an order below 1 and unknown modes.
+        For an order below 1, unknown modes, and steps and tolerances that are none.
 
     Notes
     -----
@@ -112,9 +115,12 @@ def gradcheck(
     True
     """
     __tracebackhide__ = True
-    orders = (order,) if isinstance(order, int) else tuple(order)
-    if not orders or min(orders) < 1:
-        raise ValueError(f"gradcheck() takes order 1 or higher; got {order}")
+    orders = _orders(order)
+    for name, value in {"rtol": rtol, "atol": atol, "eps": eps}.items():
+        if value is not None and not (0 < value < np.inf or (value == 0 and name != "eps")):
+            raise ValueError(
+                f"gradcheck() takes a finite {name} {'above' if name == 'eps' else 'of at least'} 0; got {value}"
+            )
     asked = MODES if modes is None else (modes,) if isinstance(modes, str) else tuple(modes)
     if not asked or not set(asked) <= set(MODES):
         raise ValueError(f"modes are 'reverse' and 'forward'; got {modes!r}")
@@ -128,7 +134,7 @@ def gradcheck(
             found = inspection.findings(Options(eps, rtol, atol, allow_kinks))
             label = f"order {each}: " if len(orders) > 1 else ""
             findings += [replace(finding, subject=label + finding.subject) for finding in found]
-            notes += [label + note for note in inspection.notes]
+            notes += [label + note for note in dict.fromkeys(inspection.notes)]
     if problem.state is not None and problem.state.changed:
         names = ", ".join(problem.state.changed)
         notes.append(f"buffers that the function changes, put back after each call: {names}")
@@ -138,6 +144,16 @@ def gradcheck(
     if raise_exception and not result:
         raise GradcheckError(result)
     return result
+
+
+def _orders(order: int | Sequence[int]) -> tuple[int, ...]:
+    try:
+        orders = tuple(index(each) for each in (order if isinstance(order, Iterable) else (order,)))
+    except TypeError:
+        orders = ()
+    if not orders or min(orders) < 1:
+        raise ValueError(f"gradcheck() takes order 1 or higher, or a sequence of orders; got {order!r}")
+    return orders
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> GradcheckResult:
@@ -201,7 +217,13 @@ class Inspection:
             found = self._of_low_precision(low, point)
         if width(np.dtype(point.map.precision)) < 8:
             self.notes.append(f"the function computes in {point.map.precision}, which limits the check")
-        return found if _is_moot(found) else self._of(point, found)
+        if _is_moot(found):
+            return found
+        values = self._of(point, found)
+        if not all(f.verdict == "ok" for f in values) and point.look_for_noise():
+            self.notes.append("the function's values scatter by more than their rounding, which limits the check")
+            values = self._of(point, found)
+        return values
 
     def _upcast(self, point: Point) -> Problem:
         wide = [a.astype(t) for a, t in zip(point.arrays, point.map.dtypes, strict=True)]
@@ -226,6 +248,8 @@ class Inspection:
                 found += both_modes(point) if "forward" in self.modes and not lacking else []
             elif not lacking:
                 found += self._against_differences(point, Forward(point))
+            if not point.allow_kinks and all(f.verdict == "ok" for f in found):
+                found += kinks(point)
         if lacking and self.forced:
             found.append(Finding("forward mode", "no forward mode", cause=lacking))
         elif lacking:
@@ -262,8 +286,8 @@ def _is_moot(findings: Sequence[Finding]) -> bool:
 
 def _terms(arrays: list[Array], values: list[Array], cotangents: list[Array]) -> Array:
     """The size of the terms of ``vᵀJ``, which may cancel: that of ``v · y / x``."""
-    total = sum(float(np.linalg.norm(v)) * float(np.linalg.norm(y)) for v, y in zip(cotangents, values, strict=True))
-    sizes = [np.max(np.abs(x), initial=0.0) for x in arrays]
+    total = sum(size_of(v) * size_of(y) for v, y in zip(cotangents, values, strict=True))
+    sizes = [float(np.max(np.abs(x), initial=0.0)) for x in arrays]
     return np.concatenate([np.full(count(x), total / (size or 1.0)) for x, size in zip(arrays, sizes, strict=True)])
 
 
@@ -275,8 +299,13 @@ class _Source:
 
     def __init__(self, value: Any) -> None:
         data = bare(value)
-        array = isinstance(data, np.ndarray)
-        self.text = f"np.array({data.tolist()}, dtype=np.{data.dtype})" if array else repr(data)
+        if not isinstance(data, np.ndarray):
+            self.text = repr(data)
+        elif data.size:
+            numbers = re.sub(r"\b(nan|inf)", r"np.\1", str(data.tolist()))
+            self.text = f"np.array({numbers}, dtype=np.{data.dtype})"
+        else:
+            self.text = f"np.zeros({data.shape}, dtype=np.{data.dtype})"
 
     def __repr__(self) -> str:
         return self.text

@@ -49,8 +49,10 @@ class Block:
         self.a, sizes = side.block(i, o, directions)
         self.n = self.probes.times(numerical)
         self.sizes = np.maximum(sizes, self.probes.norms(numerical))
-        finite = np.abs(self.n[np.isfinite(self.n)])
-        self.largest = float(finite.max()) if finite.size else 0.0
+        finite = np.where(np.isfinite(self.n), np.abs(self.n), 0.0)
+        rows = np.max(finite, axis=1, initial=0.0)  # outputs may differ by orders of magnitude
+        self.overall = float(np.max(rows, initial=0.0))
+        self.largest = np.where(rows > 0, rows, self.overall)
         self.floor = 4 * self.probes.norms(floor)
 
     def finding(self) -> Finding:
@@ -58,7 +60,7 @@ class Block:
         point = self.point
         if not self.a.size:
             return Finding(point.subject(self.i, self.o), "ok")
-        strict = point.rtol * self.sizes + point.block * self.largest + point.atol
+        strict = point.rtol * self.sizes + point.block * self.largest[:, None] + point.atol
         difference = np.abs(self.a - self.n)
         error = np.nan_to_num(difference / np.where(self.sizes > 0, self.sizes, 1.0), nan=np.inf)
         suspect = np.where(difference <= strict + self.floor, -1.0, error).max(axis=0)
@@ -101,6 +103,7 @@ class Block:
             doubt = np.maximum(self.probes.norms(floor[self.span]), self.probes.norms(error[self.span]))
             clear &= np.abs(values[-1]) > 5 * doubt
         near, far = values
+        clear &= np.abs(self.n[:, column] - far) <= self.floor[:, column]  # else the first steps contradict in turn
         clear &= (np.abs(near - far) < 0.2 * np.abs(far)) & (np.abs(a - far) > 0.5 * np.abs(far))
         self.n[:, column] = np.where(clear, far, self.n[:, column])
         self.floor[:, column] = np.where(clear, 0.0, self.floor[:, column])
@@ -109,13 +112,17 @@ class Block:
     def _judge(self, a: Array, d: Array) -> tuple[str, Array, Array]:
         """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps.
 
-        Each entry is judged by the measurement of it that is least uncertain.
+        Each measurement is an interval. An entry is settled by one that contains it and is sharp, unless a
+        sharper one before speaks against it; but steps across a kink or an oscillation only seem sharp, and
+        are refuted by an interval that lies apart. Else the measurement that is least uncertain decides.
         """
         point, probes = self.point, self.probes
+        point.look_for_noise()
         least, best, doubts = np.full((3, *a.shape), np.inf)
         chosen = np.zeros(a.shape, int)
-        near, clear = np.zeros((2, *a.shape), bool)
+        near, exact, clear, settled = np.zeros((4, *a.shape), bool)
         still = np.zeros(a.shape, bool)  # whether the function does not move around the point
+        agreeing = []
         for k, (value, error, floor) in enumerate(slopes(point.map, point.map.x, d, point.step, point.map.noise)):
             n, e, f = probes.times(value[self.span]), probes.norms(error[self.span]), probes.norms(floor[self.span])
             size = probes.norms(value[self.span])
@@ -127,32 +134,42 @@ class Block:
             still |= flat & (k < 2)
             scale = np.where(flat & still, np.abs(a), size)
             relative = np.nan_to_num(doubt / (scale + 1e-9 * self.largest + TINY), nan=np.inf)
-            fine = doubt <= max(1e-4, point.rtol / 10) * size + max(1e-9, point.block) * self.largest
-            close = np.abs(a - n) <= self._allowed(a, size) + doubt
             better = relative < least
-            least = np.where(better, relative, least)
-            best = np.where(better, n, best)
-            doubts = np.where(better, doubt, doubts)
-            chosen = np.where(better, k, chosen)
-            near = np.where(better, close, near)
-            clear = np.where(better, fine | (e <= 10 * f), clear)
-            if (close & fine).all():
-                return "ok", n, doubt
-        passed = near & clear
+            apart = np.abs(n - best) - doubt - doubts  # not a number at first
+            refuted = (apart > 0) & (doubt <= 1e-4 * np.abs(n - best))
+            share = np.where(flat, 1e-6, max(1e-9, point.block))
+            fine = doubt <= max(1e-4, point.rtol / 10) * size + share * self.overall
+            close = np.abs(a - n) <= self._allowed(a, size) + doubt
+            sharp = close & (fine | refuted) & (near | better | (apart > 0)) & ~settled
+            settled |= sharp
+            replaced = sharp | (better & ~settled)
+            least = np.where(replaced, np.minimum(relative, least), least)
+            best = np.where(replaced, n, best)
+            doubts = np.where(replaced, doubt, doubts)
+            near = np.where(replaced, close, near)
+            exact = np.where(replaced, fine, exact)
+            chosen = np.where(replaced, k, chosen)
+            clear = np.where(replaced, fine | (e <= 10 * f), clear)
+            agreeing.append((n, np.where(close, doubt, np.inf)))
+            if settled.all():
+                return "ok", best, doubts
+        passed = settled | (near & clear)
         if passed.all():
             return "ok", best, doubts
         kinked, subgradient = self._kinks(a, d)
-        wrong = np.isfinite(least) & ~near & ~kinked
+        wrong = np.isfinite(least) & ~near & ~kinked & ~settled
+        for n, doubt in agreeing:  # one that agrees and is sharper, or sharp enough to contradict what is not wrong
+            wrong &= (exact | (doubts < doubt)) & ~((np.abs(n - best) > doubt + doubts) & (doubt < 0.1 * np.abs(n)))
         if wrong.any():
             unsteady = np.abs(a - best) <= 2 * self._spread(d, best, chosen, wrong)
             if (wrong & ~unsteady).any():
                 return "wrong", best, doubts
         if (kinked & ~passed).any():
             return ("ok" if point.allow_kinks and (subgradient | passed).all() else "kink"), best, doubts
-        exact = complex_step(point, d)
-        if exact is not None:
-            n = probes.times(exact[self.span])
-            if (passed | (np.abs(a - n) <= self._allowed(a, probes.norms(exact[self.span])))).all():
+        stepped = complex_step(point, d)
+        if stepped is not None:
+            n = probes.times(stepped[self.span])
+            if (passed | (np.abs(a - n) <= self._allowed(a, probes.norms(stepped[self.span])))).all():
                 return "ok", n, np.zeros_like(a)
         return "uncertain", best, doubts
 
@@ -174,7 +191,9 @@ class Block:
 
     def _allowed(self, a: Array, size: Array) -> Array:
         point = self.point
-        allowed: Array = point.rtol * np.maximum(np.abs(a), size) + point.block * self.largest + point.atol
+        # Values that do not move at all may only be too coarse: then to the size of all outputs' derivatives.
+        largest = np.where(size > 0, self.largest, self.overall)
+        allowed: Array = point.rtol * np.maximum(np.abs(a), size) + point.block * largest + point.atol
         return allowed
 
     def _kinks(self, a: Array, d: Array) -> tuple[Array, Array]:

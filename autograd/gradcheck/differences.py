@@ -44,7 +44,7 @@ def slope(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> tuple[Vector
     """
     coarse, size = _central(f, x, d, h / 2)
     fine, _ = _central(f, x, d, h / 4)
-    return (4 * fine - coarse) / 3, 16 * np.maximum(noise, EPS * size) / h
+    return (4 * fine - coarse) / 3, _floor(fine, np.maximum(noise, EPS * size), x, d, h)
 
 
 def slopes(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> Iterator[Slope]:
@@ -58,7 +58,14 @@ def extrapolated(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> Slope
     r1, r2 = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3
     # The whole disagreement of r1 and r2, not the 1/15 of it that truncation alone would explain:
     # where values are noisy, the noise enters the result undiminished.
-    return Slope((16 * r2 - r1) / 15, np.abs(r2 - r1), 16 * np.maximum(noise, EPS * size) / h)
+    return Slope((16 * r2 - r1) / 15, np.abs(r2 - r1), _floor(d4, np.maximum(noise, EPS * size), x, d, h))
+
+
+def _floor(difference: Vector, noise: Vector, x: Vector, d: Vector, h: float) -> Vector:
+    """What rounding leaves uncertain in a slope: that of the values, and that of ``x + h d``, so of the step itself."""
+    step = EPS * np.linalg.norm(x[d != 0]) / (np.linalg.norm(d) or 1.0)
+    floor: Vector = (16 * noise + step * np.abs(difference)) / h
+    return floor
 
 
 def one_sided(f: Map, x: Vector, d: Vector, h: float) -> tuple[Vector, Vector]:
@@ -67,15 +74,15 @@ def one_sided(f: Map, x: Vector, d: Vector, h: float) -> tuple[Vector, Vector]:
     return (here - f(x - h * d)) / h, (f(x + h * d) - here) / h
 
 
-def has_kink(f: Map, x: Vector, d: Vector, h: float, noise: Vector) -> Vector:
+def has_kink(f: Map, x: Vector, d: Vector, h: float, noise: Vector, least: float = 1e-3) -> Vector:
     """Which outputs have different slopes on the two sides of ``x``, at ever smaller steps.
 
     A smooth function's sides differ by ``h f''``, which halves with the step; at a kink the
-    difference stays. True as well where a side is not finite.
+    difference stays, and is ``least`` of the slopes or more. True as well where a side is not finite.
     """
     left, right = one_sided(f, x, d, h)
     nearer_left, nearer_right = one_sided(f, x, d, h / 2)
     gap, nearer = np.abs(right - left), np.abs(nearer_right - nearer_left)
     size = np.maximum(np.abs(nearer_left), np.abs(nearer_right))
-    kept = (nearer > 0.75 * gap) & (nearer > 1e-3 * size) & (nearer > 100 * noise / h)
+    kept = (nearer > 0.75 * gap) & (nearer > least * size) & (nearer > 100 * noise / h)
     return np.asarray(kept | ~np.isfinite(gap))

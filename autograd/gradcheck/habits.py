@@ -10,7 +10,7 @@ import numpy as np
 from autograd.dispatch import bare
 from autograd.gradcheck.point import Point
 from autograd.gradcheck.report import Finding
-from autograd.gradcheck.vectors import Array, Run, normal, reals, shaped_as
+from autograd.gradcheck.vectors import Array, Run, normal, reals, shaped_as, size_of
 
 __all__ = ["habits", "precision", "values_repeat"]
 
@@ -33,6 +33,10 @@ def _strided(array: Array) -> Array:
     view: Array = memory[backwards].T
     view[...] = array
     return view
+
+
+def _column_major(array: Array) -> Array:
+    return np.array(array, order="F")
 
 
 def _broadcast(array: Array) -> Array:
@@ -91,14 +95,15 @@ def _gradients_repeat(point: Point, cotangents: list[Array], gradients: list[Arr
     again = Run(point.function, point.arrays)
     if not _same(gradients, point.run.pull(cotangents), close) or not _same(gradients, again.pull(cotangents), close):
         return [Finding("gradient", "random")]
-    for layout, name in ((_strided, "non-contiguous inputs"), (_broadcast, "broadcast inputs")):
+    layouts = (_strided, "non-contiguous"), (_column_major, "column-major"), (_broadcast, "broadcast")
+    for layout, name in layouts:
         arrays = [layout(a) for a in point.arrays]
-        if layout is _broadcast and not any(0 in a.strides for a in arrays if a.size > 1):
+        if all(a.strides == b.strides for a, b in zip(arrays, point.arrays, strict=True)):
             continue
         other = Run(point.function, arrays)
         if not _agree(point, (point.run.values, gradients), (other.values, other.pull(cotangents))):
-            return [Finding(name, "layout")]
-    return _aliased(point, cotangents)
+            return [Finding(f"{name} inputs", "layout")]
+    return _aliased(point, cotangents, gradients)
 
 
 def _agree(point: Point, a: tuple[list[Array], list[Array]], b: tuple[list[Array], list[Array]]) -> bool:
@@ -112,7 +117,7 @@ def _agree(point: Point, a: tuple[list[Array], list[Array]], b: tuple[list[Array
     return True
 
 
-def _aliased(point: Point, cotangents: list[Array]) -> list[Finding]:
+def _aliased(point: Point, cotangents: list[Array], gradients: list[Array]) -> list[Finding]:
     """Whether one tensor given as several inputs gets the sum of what equal tensors get."""
     first: dict[Any, int] = {}
     group = [
@@ -135,7 +140,8 @@ def _aliased(point: Point, cotangents: list[Array]) -> list[Finding]:
     for i, k in enumerate(group):
         if not np.isfinite(sums[k]).all():
             continue
-        size = np.max(np.abs(sums[k]), initial=0.0)
+        # Sums of equal tensors may cancel, which leaves the rounding of terms as large as elsewhere.
+        size = max(np.max(np.abs(g), initial=0.0) for g in (sums[k], gradients[k]))
         rounding = point.rounding() / float(np.min(point.scales[point.map.slices[k]], initial=np.inf))
         if np.max(np.abs(shared[i] - sums[k]), initial=0.0) > 10 * point.same * size + rounding:
             names = " and ".join(point.problem.names[j] for j, other in enumerate(group) if other == k)
@@ -167,7 +173,7 @@ def precision(point: Point, upcast: Point) -> list[Finding]:
     vs = [normal(point.rng, y) for y in point.run.values]
     dtypes = [x.dtype for x in (*point.arrays, *point.run.values)]
     wide = upcast.run.pull([v.astype(y.dtype) for v, y in zip(vs, upcast.run.values, strict=True)])
-    terms = max(float(np.linalg.norm(reals(v) * reals(y))) for v, y in zip(vs, point.run.values, strict=True))
+    terms = max(size_of(reals(v) * reals(y).astype(np.float64)) for v, y in zip(vs, point.run.values, strict=True))
     terms = max(terms, 0.0 if point.hidden is None else float(np.linalg.norm(point.hidden)))
     found = []
     for i, (low, high) in enumerate(zip(point.run.pull(vs), wide, strict=True)):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autograd.gradcheck.noise import noise_of
 from autograd.gradcheck.probes import Directions, Probes, make_probes
 from autograd.gradcheck.problem import Problem
 from autograd.gradcheck.vectors import Array, Map, Run, count, slices_of, width
@@ -14,6 +15,7 @@ from autograd.graph import no_grad
 
 __all__ = ["Options", "Point", "index_of"]
 
+NOISY = 8  # times the rounding error
 WHOLE = 4096  # entries up to which a Jacobian is compared whole
 
 
@@ -52,6 +54,7 @@ class Point:
             self.map = Map(self.function, self.arrays, problem.known)
         if hidden is not None:
             self.map.noise = np.maximum(self.map.noise, self.map.eps * hidden)
+        self.noisy: bool | None = None
         self.step = self.map.step if options.eps is None else options.eps
         met = [np.dtype(self.map.precision), *(a.dtype for a in (*self.arrays, *self.run.values))]
         narrowest = min(map(width, met))
@@ -86,6 +89,16 @@ class Point:
         rows = np.eye(count(self.run.values[o])) if probes.rows is None else probes.rows
         given = [self.run.pull_vector(o, v) for v in rows]
         return np.array(given, self.map.work).reshape(len(given), self.map.x.size)
+
+    def look_for_noise(self) -> bool:
+        """Whether the values scatter by much more than their rounding; ``map.noise`` says so from the first look on."""
+        if self.noisy is None:
+            d = self.rng.choice([-1.0, 1.0], self.map.x.size) * self.scales
+            with no_grad():
+                seen = noise_of(self.map, self.map.x, d)
+            self.noisy = bool((seen > NOISY * self.map.noise).any())
+            self.map.noise = np.maximum(self.map.noise, seen)
+        return self.noisy
 
     def rounding(self) -> float:
         """What is left of a derivative along a scaled direction where larger terms cancel in it."""

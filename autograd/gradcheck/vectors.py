@@ -22,6 +22,7 @@ __all__ = [
     "normal",
     "reals",
     "shaped_as",
+    "size_of",
     "slices_of",
     "width",
 ]
@@ -44,6 +45,11 @@ def reals(array: Any) -> Array:
     """A flat view of the real and imaginary parts."""
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+def size_of(array: Any) -> float:
+    """The Euclidean norm, in double precision: squares overflow soon in narrower dtypes."""
+    return float(np.linalg.norm(reals(array).astype(np.float64)))
 
 
 def count(array: Any) -> int:
