@@ -95,7 +95,7 @@ function draw(index) {
   for (const group of svg.querySelectorAll("g.node")) dress(group);
   const numberOf = (group) => Number(group.id.replace("edge", ""));
   for (const group of [...svg.querySelectorAll("g.edge")].sort((a, b) => numberOf(a) - numberOf(b))) {
-    const name = group.querySelector("title").textContent.replace("->", ">");
+    const name = group.querySelector("title").textContent.replace(/^(n\d+)(_n\d+)?->/, "$1>"); // from a copy: as from the box
     group.querySelector("title").remove();
     group.setAttribute("aria-hidden", "true");
     edges.set(name, [...(edges.get(name) ?? []), group]);
@@ -119,8 +119,14 @@ function draw(index) {
 
 function dress(group) {
   const title = group.querySelector("title");
-  const id = title.textContent;
+  const id = title.textContent.replace(/_.*/, "");
   const box = data.layouts[layout].folds[id] ?? data.boxes[id];
+  if (group.classList.contains("copy")) { // a small box where an arrow would reach too far
+    title.textContent = box?.title ?? id;
+    group.setAttribute("aria-hidden", "true");
+    group.addEventListener("click", () => unlessDragged(() => choose(id, true)));
+    return;
+  }
   nodes.set(id, group);
   if (!box) return;
   title.textContent = box.title;
