@@ -449,6 +449,21 @@ def test_ten_thousand_operations(opened):
 
 @in_a_browser
 @drawn
+def test_a_long_loop(opened):
+    weight, hidden = Tensor(np.eye(2), requires_grad=True, name="w"), Tensor(np.ones((1, 2)))
+    for _ in range(60):
+        hidden = np.tanh(hidden @ weight)
+    page = opened(hidden.sum())
+    copies = page.all("g.node.copy")
+    assert copies
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert len(page.arrows("now")) == 2  # to the step before, and to the copy of the weight
+    page.run("arguments[0].dispatchEvent(new MouseEvent('click'))", copies[-1])
+    assert page.find("#detail h2").text == "w"
+
+
+@in_a_browser
+@drawn
 def test_a_rule_that_fails(opened):
     class Broken(Function):
         @staticmethod
