@@ -148,6 +148,9 @@ def test_a_long_chain():
     made = explain(y, w)
     assert len(made.paths[0].factors) == 3000
     assert "[2,990 more factors]" in made.text
+    assert "and 2,990 more factors" in made.text.splitlines()[-1]
+    assert len(made.text.splitlines()) < 20
+    assert len(made.latex) < 2000
     assert len(made.text.splitlines()[0]) < 400
 
 
