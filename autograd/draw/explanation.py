@@ -162,7 +162,9 @@ class Explanation:
                 rows.append("&= " + " + ".join(_latex_number(_factor(part)) for part in parts[:LONG]))
         rows.append(f"&= {_latex_value(self.gradient, self.max_size)}")
         rows += [
-            rf"{f.symbol.latex} &= {_latex_value(f.value, self.max_size)}" for f in self._written() if f.value is not None
+            rf"{f.symbol.latex} &= {_latex_value(f.value, self.max_size)}"
+            for f in self._written()
+            if f.value is not None
         ]
         return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 

@@ -37,6 +37,30 @@ function mathematics(...lines) {
   return block;
 }
 
+/** Break equations that are wider than their place, which MathML does not: before operators and after commas. */
+function wrap(section) {
+  for (const block of section.querySelectorAll(".equation"))
+    for (const math of [...block.children].filter((line) => line.getBoundingClientRect().width > block.clientWidth)) {
+      const pieces = [[]];
+      for (const part of flat(math)) {
+        const sign = part.localName === "mo" ? part.textContent : part.localName;
+        if (["=", "+", "−", "·", "⊙", "mspace"].includes(sign) && pieces.at(-1).length) pieces.push([]);
+        pieces.at(-1).push(part);
+        if (sign === ",") pieces.push([]);
+      }
+      const row = make("div", { class: "broken" });
+      for (const piece of pieces.filter((each) => each.length)) {
+        const one = document.createElementNS(math.namespaceURI, "math");
+        one.setAttribute("displaystyle", "true");
+        one.append(...piece);
+        row.append(one);
+      }
+      math.replaceWith(row);
+    }
+}
+
+const flat = (row) => [...row.children].flatMap((child) => (child.localName === "mrow" ? flat(child) : [child]));
+
 function written(described) {
   const block = make("div", { class: "value" }, described.lines.join("\n"));
   if (described.alarm) block.append(make("span", { class: "alarm" }, (described.lines.length ? "\n" : "") + described.alarm));
@@ -281,7 +305,7 @@ for (const kind of ["pointerup", "pointercancel"])
     pointers.delete(event.pointerId);
     at("stage").classList.remove("held");
   });
-addEventListener("resize", fit);
+addEventListener("resize", () => { fit(); showStep(); });
 
 // ---------------------------------------------------------------- the panel
 
@@ -289,6 +313,7 @@ function showStep() {
   const section = at("step");
   if (step === 0) {
     section.replaceChildren(...introduction());
+    wrap(section);
     return;
   }
   const { box, name, arrived, terms } = data.steps[step - 1];
@@ -315,6 +340,7 @@ function showStep() {
   }
   if (step === last) parts.push(...summary(facts));
   section.replaceChildren(...parts.filter(Boolean));
+  wrap(section);
 }
 
 function introduction() {
