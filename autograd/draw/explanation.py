@@ -129,7 +129,7 @@ class Explanation:
         lines = [head + " = ".join(written or ["…"]) + f"    ({between}{shape})"]
         if len(value) > 1:
             lines[0] = lines[0].replace("= …  ", "=")
-            lines += [" " * len(head) + line for line in value]
+            lines += [(" " * len(head) + line).rstrip() for line in value]
         return lines
 
     def _shown(self, value: Any) -> list[str]:
@@ -173,7 +173,7 @@ class Explanation:
 
 
 def _hung(head: str, lines: Sequence[str]) -> list[str]:
-    return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
+    return [head + lines[0], *((" " * len(head) + line).rstrip() for line in lines[1:])]
 
 
 def _elided(parts: list[str], dots: str | None = None) -> list[str]:
