@@ -124,19 +124,23 @@ def test_a_format_that_nothing_writes_leaves_the_file(tmp_path):
     assert path.read_text() == "mine"
 
 
-def test_the_document_runs_as_pasted(tmp_path, monkeypatch):
+def test_the_document_runs_as_pasted(tmp_path, monkeypatch, capsys):
     text = (ROOT / "docs" / "drawing.md").read_text(encoding="utf-8")
     for picture in re.findall(r"!\[[^]]*\]\((.*?)\)", text):
         assert (ROOT / "docs" / picture).stat().st_size < 100_000
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Picture, "pipe", lambda self, *a, **k: self.source.encode())
+    monkeypatch.setattr(Picture, "pipe", lambda self, *_, encoding=None: "<svg/>" if encoding else self.source.encode())
     names: dict = {}
     for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(compile(snippet, "drawing.md", "exec"), names)
-    assert {path.name for path in tmp_path.iterdir()} >= {"neuron.svg", "transformer.svg", "second.svg"}
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        *("neuron.svg", "transformer.svg", "second.svg", "neuron.html")
+    }
     (shown,) = re.findall(r"```\n(n0 .*?)```", text, flags=re.DOTALL)
     loss = neuron()
     assert shown == draw(loss[0], {"x": loss[1]["x"]}, derivatives=True).text
+    (explained,) = re.findall(r"```\n(∂L.*?)\n```", text, flags=re.DOTALL)
+    assert capsys.readouterr().out == explained + "\n"
 
 
 # ---------------------------------------------------------------------- names
