@@ -189,6 +189,7 @@ def test_the_rule_of_tanh():
         (lambda: scalar() ** 2, 0, "∂L/∂x = ∂L/∂z · 2 · x"),
         (lambda: scalar() ** 3, 0, "∂L/∂x = ∂L/∂z · y · x^(y − 1)"),
         (lambda: scalar().sigmoid(), 0, "∂L/∂x = ∂L/∂y · y · (1 − y)"),
+        (lambda: np.maximum(scalar(), scalar()), 0, "∂L/∂x = ∂L/∂z · {0.5 if x = y, else [z = x]}"),
         (lambda: nn.functional.relu(scalar()), 0, "∂L/∂x = ∂L/∂y · [y > 0]"),
         (lambda: scalar(np.ones((2, 3))).reshape(3, 2), 0, "∂L/∂a = reshape(∂L/∂y, (2, 3))"),
         (lambda: scalar(np.ones((2, 3))) @ scalar(np.ones((3, 2))), 0, "∂L/∂x = ∂L/∂z @ yᵀ"),
