@@ -18,7 +18,8 @@ import nn
 from autograd import Function, Tensor, elementwise, registry
 from autograd.cases import CASES as OF_AUTOGRAD
 from autograd.cases import Case
-from autograd.draw.equation import Equation, equation, evaluated
+from autograd.draw.algebra import evaluate
+from autograd.draw.equation import Equation, equation
 from autograd.draw.replay import replay
 from autograd.elementwise import Elementwise
 from autograd.graph import Node, unbroadcast
@@ -70,6 +71,11 @@ def recorded(name: str, count: int = 12) -> Iterator[tuple[Node, Equation]]:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def evaluated(made: Equation) -> Any:
+    with np.errstate(all="ignore"):
+        return evaluate(made.formula, made.values)
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_primitive_has_an_equation(name):
     made = [e for _, e in recorded(name)]
@@ -189,6 +195,7 @@ def test_the_rule_of_tanh():
         (lambda: scalar() ** 2, 0, "∂L/∂x = ∂L/∂z · 2 · x"),
         (lambda: scalar() ** 3, 0, "∂L/∂x = ∂L/∂z · y · x^(y − 1)"),
         (lambda: scalar().sigmoid(), 0, "∂L/∂x = ∂L/∂y · y · (1 − y)"),
+        (lambda: np.maximum(scalar(), scalar()), 0, "∂L/∂x = ∂L/∂z · {0.5 if x = y, else [z = x]}"),
         (lambda: nn.functional.relu(scalar()), 0, "∂L/∂x = ∂L/∂y · [y > 0]"),
         (lambda: scalar(np.ones((2, 3))).reshape(3, 2), 0, "∂L/∂a = reshape(∂L/∂y, (2, 3))"),
         (lambda: scalar(np.ones((2, 3))) @ scalar(np.ones((3, 2))), 0, "∂L/∂x = ∂L/∂z @ yᵀ"),

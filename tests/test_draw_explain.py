@@ -148,6 +148,9 @@ def test_a_long_chain():
     made = explain(y, w)
     assert len(made.paths[0].factors) == 3000
     assert "[2,990 more factors]" in made.text
+    assert "and 2,990 more factors" in made.text.splitlines()[-1]
+    assert len(made.text.splitlines()) < 20
+    assert len(made.latex) < 2000
     assert len(made.text.splitlines()[0]) < 400
 
 
@@ -234,3 +237,20 @@ def test_what_cannot_be_explained():
     loss.backward()
     with pytest.raises(RuntimeError, match=r"released by a backward pass.*retain_graph=True"):
         explain(loss, w)
+
+
+@pytest.mark.parametrize(
+    ("switch", "value"),
+    [("max_paths", 0), ("max_paths", 2.0), ("max_size", -1), ("max_size", "a"), ("every_step", "yes")],
+)
+def test_switches_have_no_other_values(switch, value):
+    w = scalar(1.0, "w")
+    with pytest.raises(ValueError, match=f"{switch} is "):
+        explain(w * 2.0, w, **{switch: value})
+
+
+def test_names_are_a_mapping():
+    w = scalar(1.0, "w")
+    for wrong in (3, [w], "w"):
+        with pytest.raises(TypeError, match="names maps labels to tensors, arrays or modules"):
+            explain(w * 2.0, w, wrong)

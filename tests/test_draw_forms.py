@@ -124,19 +124,23 @@ def test_a_format_that_nothing_writes_leaves_the_file(tmp_path):
     assert path.read_text() == "mine"
 
 
-def test_the_document_runs_as_pasted(tmp_path, monkeypatch):
+def test_the_document_runs_as_pasted(tmp_path, monkeypatch, capsys):
     text = (ROOT / "docs" / "drawing.md").read_text(encoding="utf-8")
     for picture in re.findall(r"!\[[^]]*\]\((.*?)\)", text):
         assert (ROOT / "docs" / picture).stat().st_size < 100_000
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Picture, "pipe", lambda self, *a, **k: self.source.encode())
+    monkeypatch.setattr(Picture, "pipe", lambda self, *_, encoding=None: "<svg/>" if encoding else self.source.encode())
     names: dict = {}
     for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(compile(snippet, "drawing.md", "exec"), names)
-    assert {path.name for path in tmp_path.iterdir()} >= {"neuron.svg", "transformer.svg", "second.svg"}
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        *("neuron.svg", "transformer.svg", "second.svg", "neuron.html")
+    }
     (shown,) = re.findall(r"```\n(n0 .*?)```", text, flags=re.DOTALL)
     loss = neuron()
     assert shown == draw(loss[0], {"x": loss[1]["x"]}, derivatives=True).text
+    (explained,) = re.findall(r"```\n(∂L.*?)\n```", text, flags=re.DOTALL)
+    assert capsys.readouterr().out == explained + "\n"
 
 
 # ---------------------------------------------------------------------- names
@@ -331,3 +335,43 @@ def test_every_kind_of_box_is_drawn():
     assert drawn(draw(loss, max_nodes=5)) is not None
     kinds = {box.kind for box in draw(loss, max_nodes=5).graph.boxes} | {box.kind for box in draw(loss).graph.boxes}
     assert kinds == set(FILL_AND_BORDER)
+
+
+def recurrence(steps: int, weight: Tensor, bias: Tensor) -> Tensor:
+    """A loop written by hand, in which every step uses the same two parameters."""
+    hidden = Tensor(np.ones((1, 2)))
+    for _ in range(steps):
+        hidden = np.tanh(hidden @ weight + bias)
+    return hidden.sum()
+
+
+def test_arrows_that_would_reach_across_a_long_loop_start_at_copies():
+    # whole, Graphviz takes minutes over this one
+    weight, bias = Tensor(np.eye(2), requires_grad=True, name="w"), Tensor([0.0, 1.0], requires_grad=True, name="b")
+    picture = draw(recurrence(80, weight, bias))
+    copies = re.findall(r'(n\d+)_(n\d+) \[label="(\w)" class=copy', picture.source)
+    assert {(source, name) for source, _, name in copies} == {("n0", "w"), ("n3", "b")}
+    drawn = set(re.findall(r"\t(n\d+)(?:_n\d+)? -> (n\d+)", picture.source))
+    assert drawn == {(edge.source, edge.target) for edge in picture.graph.edges}
+    assert all(f"\t{source}_{user} -> {user}" in picture.source for source, user, _ in copies)
+    assert "class=copy" not in draw(recurrence(15, weight, bias)).source
+    if shutil.which("dot"):
+        assert picture.pipe("svg", encoding="utf-8").count('class="node copy"') == len(copies)
+
+
+def test_copies_lie_in_the_frames_of_their_uses():
+    layer, hidden = nn.Linear(2, 2), np.ones((1, 2))
+    for _ in range(100):
+        hidden = layer(hidden)
+    source = draw(hidden.sum(), depth=None, rollup=False).source
+    copy = source.index("\tn0_")
+    user = re.match(r"\tn0_(n\d+) ", source[copy:])[1]
+    assert "}" not in source[source.index(f"\t{user} [") : copy]
+
+
+def test_a_frame_of_unknown_outputs_is_drawn():
+    x = Tensor(0.5, requires_grad=True, name="x")
+    y = np.sin(x) * np.exp(x)
+    y.backward(create_graph=True)
+    source = draw(x.grad, depth=0).source
+    assert "></font>" not in source

@@ -365,6 +365,27 @@ def test_light_and_dark(opened):
 
 @in_a_browser
 @drawn
+@pytest.mark.parametrize("width", [390, 1200])
+def test_long_equations_are_broken_and_nothing_is_wider_than_the_screen(opened, width):
+    page = opened(transformer(1))
+    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        assert "standardize_vjp" in page.formula()
+        assert page.all("#step .card .broken math")
+        cut = (
+            "return [...document.querySelectorAll('.equation')].filter((e) => e.scrollWidth > e.clientWidth + 1).length"
+        )
+        assert page.run(cut) == 0
+        assert page.run("return document.documentElement.scrollWidth") <= page.run("return innerWidth") == width
+        assert page.run("return document.querySelector('footer').getBoundingClientRect().right") <= width
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@in_a_browser
+@drawn
 def test_motion_is_reduced_where_that_is_preferred(opened):
     page = opened(*neuron())
     duration = lambda: page.run("return getComputedStyle(document.querySelector('.node path')).transitionDuration")
@@ -445,6 +466,21 @@ def test_ten_thousand_operations(opened):
     page.press(Keys.END)
     assert page.count == "2000 of 2000"
     assert len(page.boxes("now")) == 1
+
+
+@in_a_browser
+@drawn
+def test_a_long_loop(opened):
+    weight, hidden = Tensor(np.eye(2), requires_grad=True, name="w"), Tensor(np.ones((1, 2)))
+    for _ in range(60):
+        hidden = np.tanh(hidden @ weight)
+    page = opened(hidden.sum())
+    copies = page.all("g.node.copy")
+    assert copies
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert len(page.arrows("now")) == 2  # to the step before, and to the copy of the weight
+    page.run("arguments[0].dispatchEvent(new MouseEvent('click'))", copies[-1])
+    assert page.find("#detail h2").text == "w"
 
 
 @in_a_browser

@@ -10,6 +10,7 @@ from autograd.draw.folding import Folding, folded
 from autograd.draw.label import Detail, Shown
 from autograd.draw.picture import Picture
 from autograd.draw.snapshot import snapshot
+from autograd.draw.switches import at_least, one_of
 from autograd.graph import Node
 from autograd.tensor import Tensor
 
@@ -111,12 +112,12 @@ def draw(
         ("constants", constants, yes_or_no),
         ("rankdir", rankdir, (None, "LR", "TB", "RL", "BT")),
     ):
-        _one_of(switch, value, choices)
+        one_of(switch, value, choices)
     if depth not in (None, "auto"):
-        _at_least("depth", depth, 0)
+        at_least("depth", depth, 0)
     if max_nodes is not None:
-        _at_least("max_nodes", max_nodes, 2)
-    _at_least("max_size", max_size, 0)
+        at_least("max_nodes", max_nodes, 2)
+    at_least("max_size", max_size, 0)
     graph = snapshot(tensors, names)
     if derivatives:
         with_derivatives(graph)
@@ -138,19 +139,9 @@ def _focus(focus: Any) -> tuple[Node | str, int] | None:
     if not isinstance(focus, (tuple, list)) or len(focus) != 2 or not isinstance(focus[0], (Tensor, str)):
         raise ValueError(f"focus is a pair (tensor or label, number of steps); got {focus!r:.60}")
     what, steps = focus
-    _at_least("focus", steps, 0)
+    at_least("focus", steps, 0)
     if isinstance(what, Tensor):
         if what._node is None:
             raise ValueError("focus: this tensor does not require a gradient, so it is not in the graph")
         what = what._node
     return what, steps
-
-
-def _one_of(switch: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
-        raise ValueError(f"{switch} is one of {', '.join(map(repr, choices))}; got {value!r}")
-
-
-def _at_least(switch: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{switch} is a whole number, {least} or more; got {value!r}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from itertools import count
 
-from autograd.draw.label import Line, Outer, Shown, call_title, lines, visible
+from autograd.draw.label import Line, Outer, Shown, call_title, lines, title, visible
 from autograd.draw.nesting import nested
+from autograd.draw.reach import far_arrows
 from autograd.draw.snapshot import Box, Edge, Snapshot
 
 __all__ = ["direction", "dot"]
@@ -42,9 +43,11 @@ def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
         f'\tedge [arrowsize=0.6 color="#94a3b8" fontcolor="#475569" fontname="{FONT}" fontsize=9]\n',
     ]
     roots, clusters, outer = set(graph.roots), count(), Outer(graph.calls)
+    known, far = {box.id: box for box in graph.boxes}, far_arrows(graph)
     for depth, item in nested(graph):
         if isinstance(item, Box):
             text.append(_box(item, lines(item, shown, outer.of(item)), item.id in roots))
+            text += [_copy(known[source], item, shown, outer.of(item)) for source in far.get(item.id, ())]
         elif item is None:
             text.append("\t}\n")
         else:
@@ -54,7 +57,7 @@ def dot(graph: Snapshot, shown: Shown, rankdir: str | None = None) -> str:
                 f'\tgraph [bgcolor="{fill}" color="#cbd5e1" fontcolor="#334155" fontsize=10 '
                 f"label={_quoted(call_title(item, outer.of(item)))} labeljust=l margin=10 style=rounded]\n"
             )
-    text += [_edge(edge) for edge in graph.edges]
+    text += [_edge(edge, edge.source in far.get(edge.target, ())) for edge in graph.edges]
     text.append("}\n")
     return "".join(text)
 
@@ -67,6 +70,8 @@ def direction(graph: Snapshot, rankdir: str | None) -> str:
 def _box(box: Box, written: list[Line], root: bool) -> str:
     rows = []
     for role, line in written:
+        if not line:
+            continue  # a font without text is a syntax error to Graphviz
         words = escape(line).replace("\\", "\\\\")  # Graphviz puts the box's id in place of \\N, even here
         rows.append(f"<b>{words}</b>" if role == "title" else f"<font {FONTS[role]}>{words}</font>")
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows) or "<tr><td></td></tr>"
@@ -79,14 +84,29 @@ def _box(box: Box, written: list[Line], root: bool) -> str:
     )
 
 
-def _edge(edge: Edge) -> str:
+def _copy(box: Box, user: Box, shown: Shown, outer: str) -> str:
+    """A small box that says where an arrow comes from which would reach too far; ``class`` is for the page."""
+    name = visible(title(box, outer)) if box.label else " ".join(line.text for line in lines(box, shown)[:2])
+    _, border = FILL_AND_BORDER[box.kind]
+    return (
+        f"\t{_id_of_copy(box.id, user.id)} [label={_quoted(name or box.id)} class=copy fontsize=9 height=0.2 "
+        f'style="rounded,dashed" color="{border}" fontcolor="#475569"]\n'
+    )
+
+
+def _id_of_copy(box: str, user: str) -> str:
+    return f"{box}_{user}"
+
+
+def _edge(edge: Edge, far: bool) -> str:
     options = []
     if edge.derivative:
         options.append(f"label={_quoted(' ' + visible(edge.derivative))}")
     if edge.loop:
         options.append("constraint=false style=dashed")
     written = f" [{' '.join(options)}]" if options else ""
-    return f"\t{edge.source} -> {edge.target}{written}\n"
+    source = _id_of_copy(edge.source, edge.target) if far and not edge.loop else edge.source
+    return f"\t{source} -> {edge.target}{written}\n"
 
 
 def _quoted(text: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd.draw.algebra import cofactor, evaluate, filled, mentions, product, simplified
-from autograd.draw.formula import Latex, Mathml, Symbol, Text, Writer, number
+from autograd.draw.algebra import cofactor, filled, mentions, product, simplified
+from autograd.draw.formula import Latex, Mathml, Symbol, Text, Writer
 from autograd.draw.snapshot import argument_names
 from autograd.draw.source import OpaqueError, called, rule_formula
 from autograd.elementwise import Elementwise
@@ -297,14 +297,3 @@ def _symbols(primitive: Any, names: list[str], labels: Mapping[str, str], loss: 
         written[f"{name}_shape"] = Symbol(f"shape of {chosen[name]}")
     written["g"] = Symbol.partial(Symbol(loss), written["out"])
     return written
-
-
-def evaluated(made: Equation) -> Any:
-    """The value of an equation's right-hand side."""
-    if made.formula is None:
-        raise KeyError(made.operation)
-    with np.errstate(all="ignore"):
-        return evaluate(made.formula, made.values)
-
-
-__all__ += ["evaluated", "number"]

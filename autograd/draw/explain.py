@@ -13,6 +13,7 @@ from autograd.draw.explanation import Explanation, Factor, Path
 from autograd.draw.formula import Symbol, fresh_names, number
 from autograd.draw.replay import replay
 from autograd.draw.snapshot import Snapshot, inputs_first, snapshot
+from autograd.draw.switches import at_least, one_of
 from autograd.graph import RELEASED, Node
 from autograd.tensor import Tensor
 
@@ -57,9 +58,10 @@ def explain(
     Raises
     ------
     TypeError
-        For anything but Tensors.
+        For anything but Tensors, or names of something else.
     ValueError
-        If ``loss`` does not depend on ``wrt``, or the gradient has another shape than the loss.
+        If ``loss`` does not depend on ``wrt``, the gradient has another shape than the loss, or a switch does not
+        have the value.
     RuntimeError
         If ``loss`` is no scalar and ``gradient`` is not given, or a backward pass has released the graph.
 
@@ -79,6 +81,9 @@ def explain(
     for tensor in (loss, wrt):
         if not isinstance(tensor, Tensor):
             raise TypeError(f"explain(loss, wrt) takes two Tensors; got {type(tensor).__name__}")
+    one_of("every_step", every_step, (None, True, False))
+    at_least("max_paths", max_paths, 1)
+    at_least("max_size", max_size, 0)
     if loss._node is None:
         raise ValueError("the loss does not require a gradient: no tensor with requires_grad=True went into it")
     if wrt._node is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from autograd.draw.formula import Symbol, number
 __all__ = ["Explanation", "Factor", "Path"]
 
 LONG = 12  # factors of a path that are written out
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -102,8 +104,16 @@ class Explanation:
                 lines.append(head + " + ".join(f"({t[0]})" if t[0].startswith("−") else t[0] for t in total))
                 head = " " * (len(head) - 2) + "= "
             lines += _hung(head, self._shown(self.gradient))
-        lines += ["", "where", *(line for factor in self.factors for line in self._where(factor))]
+        written = self._written()
+        lines += ["", "where", *(line for factor in written for line in self._where(factor))]
+        if more := len(self.factors) - len(written):
+            lines.append(f"  and {more:,} more factors")
         return "\n".join(lines)
+
+    def _written(self) -> list[Factor]:
+        """The factors that the paths name."""
+        named = {id(factor) for path in self.paths for factor in _ends(path.factors)}
+        return [factor for factor in self.factors if id(factor) in named]
 
     def _where(self, factor: Factor) -> list[str]:
         between = ", ".join(factor.operations[:6]) + (", …" if len(factor.operations) > 6 else "")
@@ -119,7 +129,7 @@ class Explanation:
         lines = [head + " = ".join(written or ["…"]) + f"    ({between}{shape})"]
         if len(value) > 1:
             lines[0] = lines[0].replace("= …  ", "=")
-            lines += [" " * len(head) + line for line in value]
+            lines += [(" " * len(head) + line).rstrip() for line in value]
         return lines
 
     def _shown(self, value: Any) -> list[str]:
@@ -152,7 +162,9 @@ class Explanation:
                 rows.append("&= " + " + ".join(_latex_number(_factor(part)) for part in parts[:LONG]))
         rows.append(f"&= {_latex_value(self.gradient, self.max_size)}")
         rows += [
-            rf"{f.symbol.latex} &= {_latex_value(f.value, self.max_size)}" for f in self.factors if f.value is not None
+            rf"{f.symbol.latex} &= {_latex_value(f.value, self.max_size)}"
+            for f in self._written()
+            if f.value is not None
         ]
         return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 
@@ -161,14 +173,20 @@ class Explanation:
 
 
 def _hung(head: str, lines: Sequence[str]) -> list[str]:
-    return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
+    return [head + lines[0], *((" " * len(head) + line).rstrip() for line in lines[1:])]
 
 
 def _elided(parts: list[str], dots: str | None = None) -> list[str]:
-    if len(parts) <= LONG:
+    ends = _ends(parts)
+    if len(ends) == len(parts):
         return parts
-    middle = dots or f"[{len(parts) - LONG + 2:,} more factors]"
-    return [*parts[: LONG // 2 - 1], middle, *parts[-LONG // 2 + 1 :]]
+    middle = dots or f"[{len(parts) - len(ends):,} more factors]"
+    return [*ends[: len(ends) // 2], middle, *ends[len(ends) // 2 :]]
+
+
+def _ends(parts: list[T]) -> list[T]:
+    """Of a long list what is written out: its beginning and its end."""
+    return parts if len(parts) <= LONG else [*parts[: LONG // 2 - 1], *parts[-LONG // 2 + 1 :]]
 
 
 def _factor(value: Any) -> str:

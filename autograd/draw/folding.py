@@ -133,7 +133,8 @@ def _collapsed(graph: Snapshot) -> Snapshot:
         for source in inputs[box.id]:
             before = known[source]
             if source in chains and users[source] == 1 and before.scope == box.scope and _nameless(before):
-                chain = [*chains.pop(source), box]
+                chain = chains.pop(source)
+                chain.append(box)
                 break
         chains[box.id] = chain
     boxes = {key: box for key, box in known.items() if key not in onto}

@@ -213,7 +213,7 @@ class Writer:
         if name == "transpose" and len(arguments) == 1:
             return self.transpose(self._at(arguments[0], ATOM)), POWER
         if name == "where" and len(arguments) == 3:
-            return self.cases(*inner), ATOM
+            return self.cases(inner[0], *(self._at(value, SUM) for value in arguments[1:])), ATOM
         named = [f"{self.code(f'{k.arg}=')}{self.write(k.value)}" for k in keywords if k.arg]
         return self.call(FUNCTIONS.get(name, name), inner + named), ATOM
 

@@ -1,10 +1,7 @@
-"use strict";
-
 // Plays a backward pass over the graph that the page carries. Nothing is computed here: every number, equation and
 // layout comes with the page (the JSON in #data); this shows what belongs to the chosen step.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const at = (id) => document.getElementById(id);
 const last = data.steps.length;
 
 let step = 0; // steps taken so far; the step being shown is data.steps[step - 1]
@@ -36,6 +33,30 @@ function mathematics(...lines) {
   block.innerHTML = lines.filter(Boolean).map((line) => `<math display="block"><mrow>${line}</mrow></math>`).join("");
   return block;
 }
+
+/** Break equations that are wider than their place, which MathML does not: before operators and after commas. */
+function wrap(section) {
+  for (const block of section.querySelectorAll(".equation"))
+    for (const math of [...block.children].filter((line) => line.getBoundingClientRect().width > block.clientWidth)) {
+      const pieces = [[]];
+      for (const part of flat(math)) {
+        const sign = part.localName === "mo" ? part.textContent : part.localName;
+        if (["=", "+", "−", "·", "⊙", "mspace"].includes(sign) && pieces.at(-1).length) pieces.push([]);
+        pieces.at(-1).push(part);
+        if (sign === ",") pieces.push([]);
+      }
+      const row = make("div", { class: "broken" });
+      for (const piece of pieces.filter((each) => each.length)) {
+        const one = document.createElementNS(math.namespaceURI, "math");
+        one.setAttribute("displaystyle", "true");
+        one.append(...piece);
+        row.append(one);
+      }
+      math.replaceWith(row);
+    }
+}
+
+const flat = (row) => [...row.children].flatMap((child) => (child.localName === "mrow" ? flat(child) : [child]));
 
 function written(described) {
   const block = make("div", { class: "value" }, described.lines.join("\n"));
@@ -95,7 +116,7 @@ function draw(index) {
   for (const group of svg.querySelectorAll("g.node")) dress(group);
   const numberOf = (group) => Number(group.id.replace("edge", ""));
   for (const group of [...svg.querySelectorAll("g.edge")].sort((a, b) => numberOf(a) - numberOf(b))) {
-    const name = group.querySelector("title").textContent.replace("->", ">");
+    const name = group.querySelector("title").textContent.replace(/^(n\d+)(_n\d+)?->/, "$1>"); // from a copy: as from the box
     group.querySelector("title").remove();
     group.setAttribute("aria-hidden", "true");
     edges.set(name, [...(edges.get(name) ?? []), group]);
@@ -119,8 +140,14 @@ function draw(index) {
 
 function dress(group) {
   const title = group.querySelector("title");
-  const id = title.textContent;
+  const id = title.textContent.replace(/_.*/, "");
   const box = data.layouts[layout].folds[id] ?? data.boxes[id];
+  if (group.classList.contains("copy")) { // a small box where an arrow would reach too far
+    title.textContent = box?.title ?? id;
+    group.setAttribute("aria-hidden", "true");
+    group.addEventListener("click", () => unlessDragged(() => choose(id, true)));
+    return;
+  }
   nodes.set(id, group);
   if (!box) return;
   title.textContent = box.title;
@@ -175,114 +202,13 @@ function writeGradient(group, total) {
   });
 }
 
-// ---------------------------------------------------------------- zoom and pan: the SVG's viewBox
-
-let frame = null; // {x, y, w, h} in the drawing's units
-let whole = null;
-
-const stageSize = () => at("stage").getBoundingClientRect();
-
-function apply() {
-  at("stage").querySelector("svg")?.setAttribute("viewBox", `${frame.x} ${frame.y} ${frame.w} ${frame.h}`);
-}
-
-function fit() {
-  const svg = at("stage").querySelector("svg");
-  if (!svg) return;
-  if (frame === null) {
-    const [x, y, w, h] = svg.getAttribute("viewBox").split(/\s+/).map(Number);
-    whole = { x, y, w, h };
-  }
-  const size = stageSize();
-  const scale = Math.min(size.width / whole.w, (size.height - 40) / whole.h, 2.2) || 1;
-  const w = size.width / scale, h = size.height / scale;
-  frame = { x: whole.x + (whole.w - w) / 2, y: whole.y + (whole.h - h) / 2 + 16 / scale, w, h };
-  apply();
-}
-
-/** Zoom by a factor about a point of the screen, by default the middle. */
-function zoom(factor, clientX, clientY) {
-  if (!frame) return;
-  const size = stageSize();
-  const u = clientX === undefined ? 0.5 : (clientX - size.left) / size.width;
-  const v = clientY === undefined ? 0.5 : (clientY - size.top) / size.height;
-  const limited = Math.min(Math.max(frame.w / factor, whole.w / 400, 20), Math.max(whole.w, whole.h) * 8) / frame.w;
-  frame.x += u * frame.w * (1 - limited);
-  frame.y += v * frame.h * (1 - limited);
-  frame.w *= limited;
-  frame.h *= limited;
-  apply();
-}
-
-/** Bring a box into view, if it is not. */
-function reveal(id) {
-  const group = nodes.get(standing(id));
-  if (!frame) group?.scrollIntoView({ block: "nearest" });
-  if (!group || !frame) return;
-  const box = group.getBBox(), { x, y } = offset();
-  const middle = { x: box.x + box.width / 2 + x, y: box.y + box.height / 2 + y };
-  if (!middle.x && !middle.y) return;
-  const left = box.x + x, top = box.y + y;
-  const across = left >= frame.x && left + box.width <= frame.x + frame.w;
-  if (across && top >= frame.y && top + box.height <= frame.y + frame.h) return;
-  const clamped = (value, low, span, full) =>
-    span < full ? Math.min(Math.max(value, low), low + full - span) : low - (span - full) / 2;
-  frame.x = clamped(middle.x - frame.w / 2, whole.x, frame.w, whole.w);
-  frame.y = clamped(middle.y - frame.h / 2, whole.y, frame.h, whole.h + (40 * frame.h) / stageSize().height);
-  apply();
-}
-
-/** The translation that Graphviz puts on the whole drawing. */
-function offset() {
-  const matrix = at("stage").querySelector("svg > g").transform.baseVal.consolidate()?.matrix;
-  return { x: matrix?.e ?? 0, y: matrix?.f ?? 0 };
-}
-
-const pointers = new Map();
-let moved = 0;
-
-const unlessDragged = (action) => (moved < 6 ? action() : undefined);
-
-at("stage").addEventListener("wheel", (event) => {
-  if (!frame) return;
-  event.preventDefault();
-  zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), event.clientX, event.clientY);
-}, { passive: false });
-at("stage").addEventListener("pointerdown", (event) => {
-  if (!frame) return;
-  pointers.set(event.pointerId, event);
-  moved = 0;
-});
-addEventListener("pointermove", (event) => {
-  const before = pointers.get(event.pointerId);
-  if (!before) return;
-  const size = stageSize();
-  moved += Math.abs(event.clientX - before.clientX) + Math.abs(event.clientY - before.clientY);
-  if (pointers.size === 2) {
-    const [other] = [...pointers.values()].filter((p) => p.pointerId !== event.pointerId);
-    const distance = (p) => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
-    zoom(distance(event) / (distance(before) || 1), (event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2);
-  } else if (moved >= 6) {
-    at("stage").classList.add("held");
-    frame.x -= ((event.clientX - before.clientX) * frame.w) / size.width;
-    frame.y -= ((event.clientY - before.clientY) * frame.h) / size.height;
-    apply();
-  }
-  pointers.set(event.pointerId, event);
-});
-for (const kind of ["pointerup", "pointercancel"])
-  addEventListener(kind, (event) => {
-    pointers.delete(event.pointerId);
-    at("stage").classList.remove("held");
-  });
-addEventListener("resize", fit);
-
 // ---------------------------------------------------------------- the panel
 
 function showStep() {
   const section = at("step");
   if (step === 0) {
     section.replaceChildren(...introduction());
+    wrap(section);
     return;
   }
   const { box, name, arrived, terms } = data.steps[step - 1];
@@ -309,6 +235,7 @@ function showStep() {
   }
   if (step === last) parts.push(...summary(facts));
   section.replaceChildren(...parts.filter(Boolean));
+  wrap(section);
 }
 
 function introduction() {
@@ -468,6 +395,7 @@ at("search").addEventListener("keydown", (event) => {
   if (event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
   if (event.key === "Escape") { event.target.value = ""; find(""); event.target.blur(); }
 });
+addEventListener("resize", showStep); // equations are broken anew
 at("slider").addEventListener("input", (event) => go(Number(event.target.value)));
 at("depth").addEventListener("change", (event) => choose_layout(Number(event.target.value)));
 at("theme").addEventListener("click", () => {

@@ -72,7 +72,7 @@ def _filled(**parts: str) -> str:
     """The template with style, script and data, under a policy that lets nothing else run or load."""
     assets = files("autograd.draw")
     style = assets.joinpath("page.css").read_text(encoding="utf-8")
-    script = assets.joinpath("page.js").read_text(encoding="utf-8")
+    script = "".join(assets.joinpath(name).read_text(encoding="utf-8") for name in ("zoom.js", "page.js"))
     policy = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; "
         "form-action 'none'"

@@ -129,7 +129,7 @@ def snapshot(roots: Sequence[Tensor], names: Mapping[str, Any] | None = None) ->
         For names of anything else.
     """
     nodes = inputs_first(root._node for root in roots if root._node is not None)
-    modules, tensors = _sorted_names(names or {})
+    modules, tensors = _sorted_names({} if names is None else names)
     calls, scopes = calls_behind(nodes, modules)
     state = names_of_state(calls.values(), modules)
     reader = _Reader(_facts(nodes, roots, tensors, state), {root._node for root in roots}, scopes)
@@ -192,6 +192,8 @@ class _Facts:
 
 def _sorted_names(names: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Those of modules, and those of tensors and arrays."""
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names maps labels to tensors, arrays or modules; got {type(names).__name__}")
     modules, tensors = {}, {}
     for label, value in names.items():
         if is_module(value):
@@ -199,7 +201,7 @@ def _sorted_names(names: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
         elif isinstance(bare(value), (np.ndarray, np.generic)):
             tensors[label] = value
         else:
-            raise TypeError(f"names maps labels to tensors or arrays; '{label}' is a {type(value).__name__}")
+            raise TypeError(f"names maps labels to tensors, arrays or modules; {label!r} is a {type(value).__name__}")
     return modules, tensors
 
 
