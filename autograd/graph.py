@@ -151,6 +151,7 @@ LARGE = 8192  # elements from which adding in place is cheaper than a fresh arra
 SMALL = 1024  # elements up to which the terms of a sum are collected first
 FEW, MANY = 8, 256  # terms: from how many on one call adds them, and after how many at the latest
 HALF = "e"  # the character of float16, in which a sum of ones ends at 2048: float32 is summed in
+FLOAT16 = np.dtype(HALF)
 
 
 def _recording_set(mode: bool) -> Token[Any]:
@@ -253,8 +254,22 @@ def conform(g: Any, parent: Node, node: Node) -> Any:
     if g.dtype != parent.dtype:
         if g.dtype.kind == "c" and parent.dtype.kind != "c":
             g = g.real
-        g = g.astype(parent.dtype)
+        g = rounded(g, parent.dtype)
     return g
+
+
+def rounded(g: Any, dtype: Any) -> Any:
+    """A cotangent in another dtype; the gradient of a loss scaled up may overflow float16 (``optim.GradScaler``)."""
+    if dtype.char != HALF:
+        return g.astype(dtype)
+    with np.errstate(over="ignore"):
+        return g.astype(dtype)
+
+
+def pulled_back(node: Node, live: Node, g: Any) -> Any:
+    """What the rules of a node of float16 give: silently infinite or NaN where they overflow, as for ``rounded``."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return node.primitive.pullback(live, g)
 
 
 def check_unchanged(node: Node) -> None:
@@ -350,7 +365,7 @@ def propagate(
             g = cotangents.pop(order)
             if type(g) is list:
                 g = collected(g)
-                g = g if g.dtype is node.dtype else g.astype(node.dtype)
+                g = g if g.dtype is node.dtype else rounded(g, node.dtype)
         else:
             node, g = following, carried
             order = node.order
@@ -372,7 +387,8 @@ def propagate(
         if order > changed:
             check_unchanged(node)
         primitive = node.primitive
-        terms = primitive.pullback(primitive.connect(node) if create_graph else node, g)
+        live = primitive.connect(node) if create_graph else node
+        terms = primitive.pullback(live, g) if node.dtype is not FLOAT16 else pulled_back(node, live, g)
         if release:
             node.saved = RELEASED
         for parent, term in zip(parents, terms):  # noqa: B905 (`strict=` costs a tenth of a microsecond)

@@ -564,6 +564,19 @@ def test_a_step_that_overflows_is_left_out(bad):
     assert scaler.get_scale() == 4.0
 
 
+def test_a_scaled_loss_overflows_without_a_warning():
+    w = Tensor(np.full((8, 8), 2.0, F32), requires_grad=True)
+    optimizer, scaler = optim.SGD([w], lr=1.0), optim.GradScaler(init_scale=2.0**24)
+    with autocast():
+        loss = np.mean(anp.relu(w @ w - 16) @ w)
+    scaler.scale(loss).backward()  # warnings are errors here
+    scaler.step(optimizer)
+    scaler.update()
+    assert not np.isfinite(w.grad.numpy()).all()
+    assert scaler.get_scale() == 2.0**23
+    assert (w.numpy() == 2).all()
+
+
 def test_the_scale_grows_after_good_steps():
     scaler = optim.GradScaler(init_scale=4.0, growth_factor=3.0, growth_interval=2)
     scales = []
