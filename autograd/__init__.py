@@ -21,6 +21,7 @@ if (_Path(__file__).parent / "tracer.py").exists():
 from autograd import numpy
 from autograd.anomaly import detect_anomaly, record_lines
 from autograd.critical import classify_critical_point
+from autograd.declare import linear, primitive, registry
 from autograd.dispatch import Differentiable
 from autograd.draw import draw
 from autograd.dual import Dual
@@ -29,7 +30,6 @@ from autograd.function import Function
 from autograd.gradcheck import GradcheckError, GradcheckResult, assert_gradients, gradcheck, gradgradcheck
 from autograd.graph import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from autograd.precision import autocast, is_autocast_enabled
-from autograd.primitive import linear, primitive, registry
 from autograd.random import default_generator, manual_seed
 from autograd.tensor import Tensor, backward
 from autograd.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp

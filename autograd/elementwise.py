@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from autograd.callpath import write_call, write_pullback
+from autograd.declare import publish
 from autograd.dispatch import Differentiable, bare
 from autograd.operands import plain
-from autograd.primitive import Primitive, Rule, parameters, publish
+from autograd.primitive import Primitive, Rule, parameters
 
 __all__ = ["elementwise"]
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable, bare
 from autograd.dual import Dual, levels, part
 from autograd.graph import Leaf, Node, make_node, propagate, recording
-from autograd.primitive import linear
 from autograd.tensor import Tensor, wrap
 from autograd.tree import flatten
 

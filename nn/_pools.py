@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
+from autograd.declare import linear
 from autograd.dispatch import bare
-from autograd.primitive import linear
 
 __all__ = ["Grid", "grid_of", "max_pool", "pool_spread", "pool_sums", "winners"]
 

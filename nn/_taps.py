@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.primitive import linear
+from autograd.declare import linear
 
 __all__ = ["Taps", "weighted"]
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from autograd import primitive
+from autograd.declare import linear
 from autograd.elementwise import conjugated
-from autograd.primitive import linear
 
 __all__ = ["convolve", "convolve_transpose", "convolve_weight", "windows"]
 

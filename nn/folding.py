@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable
-from autograd.primitive import linear
 from nn._windows import Pairs, Sides, windows
 from nn.convolution import sides_of
 from nn.module import Module

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable
-from autograd.primitive import linear
 from nn.module import Module
 
 __all__ = [

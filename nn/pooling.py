@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable, bare
-from autograd.primitive import linear
 from nn._pools import Grid, Sides, grid_of, max_pool, pool_sums, winners
 from nn._taps import Taps, weighted
 from nn.convolution import sides_of

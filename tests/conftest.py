@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import autograd
+from autograd import dispatch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,11 +25,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 @pytest.fixture
 def own_primitives() -> Iterator[None]:
-    """Take the primitives that a test declares out of the library's table again."""
-    before = dict(autograd.registry)
+    """Take the primitives that a test declares out of the library's tables again."""
+    tables = (autograd.registry, dispatch.ufuncs, dispatch.functions, dispatch.reductions)
+    before = [dict(table) for table in tables]
     yield
-    autograd.registry.clear()
-    autograd.registry.update(before)
+    for table, entries in zip(tables, before, strict=True):
+        table.clear()
+        table.update(entries)
 
 
 @pytest.fixture

@@ -9,13 +9,7 @@ import autograd
 import autograd.numpy as anp
 from autograd import Function, Tensor, elementwise, grad, gradcheck, jvp, linear, primitive
 
-
-@pytest.fixture(autouse=True)
-def _forget_what_is_declared_here():
-    before = dict(autograd.registry)
-    yield
-    autograd.registry.clear()
-    autograd.registry.update(before)
+pytestmark = pytest.mark.usefixtures("own_primitives")
 
 
 def test_elementwise_by_partial_derivatives():

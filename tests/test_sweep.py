@@ -11,7 +11,6 @@ from textwrap import dedent
 
 import pytest
 
-from autograd import registry
 from autograd.gradcheck import packages
 from autograd.gradcheck.__main__ import main
 from autograd.gradcheck.columns import COLUMNS
@@ -39,10 +38,10 @@ numbers = itertools.count()
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_primitives: None) -> Iterator[Make]:
     """Writes an importable package of operations and cases; what it declares is forgotten afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
-    before, loaded = dict(registry), set(sys.modules)
+    loaded = set(sys.modules)
 
     def make(operations: str = "", cases: str | None = "", broken: str | None = None) -> str:
         name = f"swept{next(numbers)}"
@@ -57,8 +56,6 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         return name
 
     yield make
-    registry.clear()
-    registry.update(before)
     for name in set(sys.modules) - loaded:
         if name.startswith("swept"):
             del sys.modules[name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from html import escape
 from itertools import count
@@ -125,7 +126,7 @@ def fresh_names(letter: str, taken: Collection[str]) -> Iterator[str]:
             yield name
 
 
-class Writer:
+class Writer(ABC):
     """Walks a formula; a subclass says how each piece is written."""
 
     times: ClassVar[str]  # between numbers
@@ -219,56 +220,56 @@ class Writer:
 
     # what the notations differ in
 
-    def symbol(self, name: str) -> tuple[str, int]:
-        raise NotImplementedError
+    @abstractmethod
+    def symbol(self, name: str) -> tuple[str, int]: ...
 
-    def group(self, inner: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def group(self, inner: str) -> str: ...
 
-    def bracket(self, inner: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def bracket(self, inner: str) -> str: ...
 
-    def operator(self, sign: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def operator(self, sign: str) -> str: ...
 
-    def digits_of(self, printed: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def digits_of(self, printed: str) -> str: ...
 
-    def fraction(self, above: ast.expr, below: ast.expr) -> tuple[str, int]:
-        raise NotImplementedError
+    @abstractmethod
+    def fraction(self, above: ast.expr, below: ast.expr) -> tuple[str, int]: ...
 
-    def power(self, base: str, exponent: ast.expr) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def power(self, base: str, exponent: ast.expr) -> str: ...
 
-    def relation(self, left: str, op: type[ast.AST], right: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def relation(self, left: str, op: type[ast.AST], right: str) -> str: ...
 
-    def call(self, name: str, arguments: list[str]) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def call(self, name: str, arguments: list[str]) -> str: ...
 
-    def root(self, inner: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def root(self, inner: str) -> str: ...
 
-    def exponential(self, inner: str) -> tuple[str, int]:
-        raise NotImplementedError
+    @abstractmethod
+    def exponential(self, inner: str) -> tuple[str, int]: ...
 
-    def size(self, inner: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def size(self, inner: str) -> str: ...
 
-    def conjugate(self, inner: ast.expr) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def conjugate(self, inner: ast.expr) -> str: ...
 
-    def transpose(self, inner: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def transpose(self, inner: str) -> str: ...
 
-    def cases(self, condition: str, then: str, otherwise: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def cases(self, condition: str, then: str, otherwise: str) -> str: ...
 
-    def index(self, base: str, index: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def index(self, base: str, index: str) -> str: ...
 
-    def code(self, source: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def code(self, source: str) -> str: ...
 
 
 class Text(Writer):

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from autograd.primitive import registry
+from autograd.declare import registry
 
 __all__ = ["Declared", "declared"]
 

@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import Any
 
+from autograd.declare import registry
 from autograd.gradcheck.columns import COLUMNS, Undefined
 from autograd.gradcheck.outcome import Cell, Row, SweepResult
 from autograd.gradcheck.packages import declared
 from autograd.gradcheck.report import GradcheckError
-from autograd.primitive import registry
 
 __all__ = ["EXAMPLES", "Sweep", "sweep", "with_bar"]
 

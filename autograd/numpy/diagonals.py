@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable, functions, give
 from autograd.numpy.shaping import ravel
-from autograd.primitive import linear
 
 __all__ = ["diag", "diagflat", "diagonal", "on_diagonal", "trace", "tril", "triu"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear, primitive
 from autograd.dispatch import bare, functions, give, without_derivative
 from autograd.elementwise import conjugated, elementwise
-from autograd.primitive import linear, primitive
 from autograd.tensor import Tensor
 
 __all__ = [

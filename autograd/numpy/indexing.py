@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from autograd.declare import linear, primitive
 from autograd.dispatch import Differentiable, bare, functions, give, without_derivative
 from autograd.dual import Dual
 from autograd.memory import touch
 from autograd.numpy.creation import array
 from autograd.numpy.shaping import ravel
-from autograd.primitive import linear, primitive
 from autograd.tensor import Tensor
 
 __all__ = ["compress", "delete", "extract", "scatter", "set_item", "sort", "take", "take_along_axis"]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from autograd.declare import primitive
 from autograd.dispatch import Differentiable, bare, functions, give
 from autograd.numpy.shaping import atleast_1d, atleast_2d, atleast_3d, reshape
-from autograd.primitive import primitive
 
 __all__ = [
     "append", "array_split", "block", "column_stack", "concat", "concatenate", "dsplit", "dstack", "hsplit", "hstack",

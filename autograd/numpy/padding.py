@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import primitive
 from autograd.dispatch import Differentiable, functions
-from autograd.primitive import primitive
 
 __all__ = ["pad"]
 

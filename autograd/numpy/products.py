@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear
 from autograd.dispatch import Differentiable, functions, give, ufuncs
 from autograd.elementwise import conjugated
 from autograd.operands import plain
-from autograd.primitive import linear
 
 __all__ = [
     "cross", "dot", "einsum", "inner", "kron", "matmul", "matvec", "multi_dot", "outer", "tensordot", "vdot",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd.declare import linear, primitive
 from autograd.dispatch import bare, functions, give, reductions
 from autograd.elementwise import conjugated
-from autograd.primitive import linear, primitive
 
 __all__ = ["cumsum", "logsumexp", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
 
