@@ -72,7 +72,8 @@ def test_digits_stopped_by_ctrl_c_saves_what_it_learned(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background have it ignored
     )
     seen = ""
     while "held-out accuracy=" not in seen:  # the bar shows that training is under way
