@@ -272,3 +272,11 @@ def test_a_released_rule_still_reads():
     assert equation(out._node, 0).text == "∂L/∂x = ∂L/∂z · y"
     assert equation(out._node, 0).numbers() == ""
     assert autograd.registry["multiply"].primitive is out._node.primitive
+
+
+def test_writing_to_all_of_a_single_number_has_an_equation():
+    y, v = Tensor(1.0, requires_grad=True) * 2, Tensor(3.0, requires_grad=True) * 1.0
+    y[...,] = v
+    made = [e for _, e in equations(y, "set_item")]
+    assert made
+    assert all(isinstance(e.numbers(), str) for e in made)

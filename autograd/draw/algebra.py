@@ -205,7 +205,7 @@ def evaluate(formula: ast.expr, values: Mapping[str, Any]) -> Any:
             outcome: Any = formula.outcome() if isinstance(formula, Followed) else None
             if isinstance(outcome, (np.ndarray, np.generic, int, float, complex, tuple, list)):
                 return outcome
-        case ast.Subscript(value, ast.Constant(value=index)):
+        case ast.Subscript(value, ast.Constant(value=int(index))):  # one of several; others are only written
             return evaluate(value, values)[index]
     raise KeyError(ast.unparse(formula))
 
