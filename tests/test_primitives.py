@@ -103,22 +103,20 @@ CHECKS = [
     layouts_do_not_matter,
 ]
 
-over_all = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-of_all = pytest.mark.parametrize("name", sorted(CASES))
+
+def over_all_primitives(check: Callable[[Case], None], **options: Any) -> Callable[..., None]:
+    """A test of ``check`` on generated calls of each primitive."""
+
+    @pytest.mark.parametrize("name", sorted(CASES))
+    @settings(print_blob=True, **options)
+    @given(data=st.data())
+    def test(name: str, data: Any) -> None:
+        check(data.draw(CASES[name]))
+
+    return test
 
 
-@of_all
-@over_all
-@settings(print_blob=True)
-@given(data=st.data())
-def test_primitive(name: str, check: Callable[[Case], None], data: Any) -> None:
-    check(data.draw(CASES[name]))
-
-
-@pytest.mark.slow
-@of_all
-@over_all
-@settings(print_blob=True, max_examples=150)
-@given(data=st.data())
-def test_primitive_at_length(name: str, check: Callable[[Case], None], data: Any) -> None:
-    check(data.draw(CASES[name]))
+# A test for each statement, not one for all: Hypothesis nests the settings of a parametrised test at every call.
+for check in CHECKS:
+    globals()[f"test_{check.__name__}"] = over_all_primitives(check)
+    globals()[f"test_{check.__name__}_at_length"] = pytest.mark.slow(over_all_primitives(check, max_examples=150))
