@@ -198,9 +198,11 @@ def test_noise_in_the_values_is_said_and_excuses_no_gross_mistake():
 
 
 def test_a_wrong_rule_in_half_precision_is_found_where_squares_overflow():
-    factor = lambda x: x.dtype.type(2 if x.dtype == np.float16 else 1)
+    factor = lambda x: x.dtype.type(1.3 if x.dtype == np.float16 else 1)
     f = primitive(lambda x: x * x, vjp={"x": lambda g, x: g * 2 * x * factor(x)}, name="f")
-    assert gradcheck(f, np.array([150.0, 190.0], np.float16), raise_exception=False).verdicts == ("precision",)
+    for seed in range(30):
+        result = gradcheck(f, np.array([150.0, 190.0], np.float16), seed=seed, raise_exception=False)
+        assert result.verdicts == ("precision",)
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def precision(point: Point, upcast: Point) -> list[Finding]:
     for i, (low, high) in enumerate(zip(point.run.pull(vs), wide, strict=True)):
         a, n = reals(low).astype(upcast.map.work), reals(high).astype(upcast.map.work)
         largest = max(float(np.max(np.abs(n), initial=0.0)), np.finfo(float).tiny)
-        rounding = 10 * max(np.finfo(t).eps for t in dtypes) * terms / point.scales[point.map.slices[i]]
+        rounding = 10 * max(float(np.finfo(t).eps) for t in dtypes) * terms / point.scales[point.map.slices[i]]
         error = np.maximum(np.abs(a - n) - rounding, 0) / largest
         if not (error <= point.same * 5).all():
             k = int(np.argmax(error))
