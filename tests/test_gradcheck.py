@@ -313,3 +313,9 @@ def test_pytest_shows_the_report_and_not_the_checker(tmp_path):
     assert "x0.666667" in output
     assert "again: gradcheck(" in output
     assert "gradcheck/check.py" not in output
+
+
+def test_a_part_of_a_complex_value_that_is_rounding_alone_is_accepted():
+    z = np.array([1.2544482530485257 - 1.08217838898024j, 0.7769020178860887 + 0.8670173581146392j])
+    for seed in range(30):
+        assert gradcheck(lambda z: z * np.conj(z), z, seed=seed)

@@ -19,6 +19,7 @@ __all__ = [
     "Run",
     "count",
     "dtype_of",
+    "moduli",
     "normal",
     "reals",
     "shaped_as",
@@ -45,6 +46,12 @@ def reals(array: Any) -> Array:
     """A flat view of the real and imaginary parts."""
     flat = np.ascontiguousarray(array).reshape(-1)
     return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+def moduli(array: Any) -> Array:
+    """The absolute value behind each of ``reals``: rounding goes by that of the whole complex number."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return np.abs(flat).repeat(2 if flat.dtype.kind == "c" else 1)
 
 
 def size_of(array: Any) -> float:
@@ -85,7 +92,8 @@ class Map:
         met = [np.dtype(known), self.work, *map(dtype_of, outputs), *([] if self.upcast else self.dtypes)]
         self.precision = max(met, key=lambda dtype: float(np.finfo(dtype).eps))  # what values can be had in
         self.eps = float(np.finfo(self.precision).eps)
-        self.noise = self.eps * np.abs(self.y)  # rounding error of the values
+        sizes = [moduli(bare(y)) for y in outputs]
+        self.noise = self.eps * np.concatenate(sizes).astype(self.work)  # rounding error of the values
         self.step = min(1.6 * self.eps ** (1 / 6), 0.1)
 
     def _outputs(self, x: Array) -> list[Any]:
