@@ -128,15 +128,14 @@ class autocast(ContextDecorator):
     -----
     Enter it for the forward pass and the loss; the backward pass runs in the precision that was recorded, and the
     gradients of float32 parameters are float32. float64 and complex operands, and what they meet in an operation, are
-    left alone. Small gradients vanish in float16: scale the
-    loss with ``optim.GradScaler``.
+    left alone. Small gradients vanish in float16: scale the loss with ``optim.GradScaler``.
 
     In half: matrix products (``matmul``, ``einsum``, …), linear, convolutional and recurrent layers, attention.
     In single: exponentials, logarithms, powers, sums, means, products and norms, softmax, losses. The rest, such as
     additions and activations, takes what comes, and NumPy's promotion makes float32 of a mixture.
 
-    What half precision saves is memory: activations are kept in float16. NumPy's float16 arithmetic is slow, as
-    processors have none; products are therefore computed in float32 and rounded.
+    What half precision saves is memory: activations are kept in float16. NumPy's float16 arithmetic is slow; products
+    are therefore computed in float32 and rounded.
 
     Examples
     --------
