@@ -60,8 +60,7 @@ class Differentiable:
         """The plain array inside."""
         raise NotImplementedError
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     if TYPE_CHECKING:  # given at import by the modules of autograd.numpy
 

@@ -47,15 +47,16 @@ class Changes:
 
     def add(self, *arrays: Any, operation: str) -> None:
         place = caller()
+        stamps = self._stamps
         with self._lock:
+            stamp = Stamp(tick(), operation, place)
             for array in arrays:
-                memory = owner(array)
+                memory = array if type(array) is np.ndarray and array.base is None else owner(array)
                 key = id(memory)
-                known = self._stamps.get(key)
+                known = stamps.get(key)
                 reference = known[0] if known is not None and known[0]() is memory else self._reference(memory, key)
-                stamp = Stamp(tick(), operation, place)
-                self._stamps[key] = (reference, stamp)
-                self.latest = stamp.time
+                stamps[key] = (reference, stamp)
+            self.latest = stamp.time
 
     def _reference(self, memory: Any, key: int) -> weakref.ref[Any]:
         def forget(reference: weakref.ref[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.kernels import fusable
 from optim.optimizer import Optimizer, check_not_negative, prepared
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
@@ -70,6 +71,7 @@ class Adagrad(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("sum",)
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         g = prepared(w, g, options)
         s = state["sum"]
@@ -111,6 +113,7 @@ class Adadelta(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("square_avg", "acc_delta")
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         rho, eps = float(options["rho"]), float(options["eps"])
         g = prepared(w, g, options)
@@ -189,6 +192,7 @@ class RMSprop(Optimizer):
         optional = {"momentum_buffer": options["momentum"], "grad_avg": options["centered"]}
         return ("square_avg", *(name for name, wanted in optional.items() if wanted))
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         alpha = float(options["alpha"])
         g = prepared(w, g, options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.kernels import fusable
 from optim.optimizer import Optimizer, check_betas, check_not_negative, prepared
 
 __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
@@ -97,6 +98,7 @@ class Adam(_Moments):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if options["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
         m, v, scratch = self.moments(prepared(w, g, options), state, options)
@@ -151,6 +153,7 @@ class Adamax(_Moments):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_inf")
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
         g = prepared(w, g, options)
@@ -208,6 +211,7 @@ class NAdam(_Moments):
             known.append(known[-1] * beta1 * (1 - 0.5 * 0.96 ** (len(known) * decay)))
         return known[step]
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
         lr, decay = float(options["lr"]), float(options["momentum_decay"])
@@ -253,6 +257,7 @@ class RAdam(_Moments):
             },
         )
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
         m, v, scratch = self.moments(prepared(w, g, options), state, options)

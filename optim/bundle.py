@@ -1,7 +1,7 @@
-"""Parameters updated as one vector: a step costs a few NumPy calls for the whole model.
+"""Parameters updated together: a step costs a few calls for the whole model.
 
-Small parameters are laid end to end and updated together; a large one is updated where it lies, in blocks
-that stay in the processor's cache while the several passes of a rule go over them.
+With the compiled kernels, parameters are updated where they lie, all in one call. With NumPy alone, small ones are
+laid end to end and updated as one vector, and a large one by itself.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd.kernels import apply_elementwise, is_fused
+
 __all__ = ["Bundle", "Single", "bundles", "working_dtype"]
 
 LARGE = 65536  # elements from which a parameter is updated by itself
-BLOCK = 4 * LARGE  # elements of a large parameter that a rule sees at a time
 
 Rule = Callable[[Any, Any, dict[str, Any], int], None]
 
@@ -24,14 +25,20 @@ def working_dtype(dtype: Any) -> Any:
     return np.promote_types(dtype, np.float32)
 
 
-def bundles(params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[Bundle]:
-    """Divide parameters into bundles of one dtype and one number of steps behind them."""
-    kinds: dict[tuple[Any, int], list[int]] = {}
+def bundles(
+    params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str], fusable: bool
+) -> Iterator[Bundle]:
+    """Divide parameters into bundles of one dtype and one number of steps behind them.
+
+    ``fusable`` tells whether their rule can be fused.
+    """
+    kinds: dict[tuple[Any, int, bool], list[int]] = {}
     for i, (param, state) in enumerate(zip(params, states, strict=True)):
-        kinds.setdefault((param.dtype, state.get("step", 0)), []).append(i)
-    for indices in kinds.values():
-        for members in _divided(indices, [params[i].size for i in indices]):
-            yield Bundle([params[i] for i in members], [states[i] for i in members], names)
+        in_place = fusable and is_fused(param.dtype) and param._data.flags.c_contiguous
+        kinds.setdefault((param.dtype, state.get("step", 0), in_place), []).append(i)
+    for (_, _, in_place), indices in kinds.items():
+        for members in [indices] if in_place else _divided(indices, [params[i].size for i in indices]):
+            yield Bundle([params[i] for i in members], [states[i] for i in members], names, fusable)
 
 
 def _divided(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -52,60 +59,79 @@ def _divided(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]
 
 
 class Bundle:
-    """Parameters and their states, the arrays of which are laid end to end as vectors.
+    """Parameters of one dtype and their states, as columns of arrays that one rule changes row by row.
 
-    The arrays in each parameter's state are views of the vectors, in the parameter's shape; names that
-    a state lacks start at zero.
+    Joined parameters make one row, of vectors, and the arrays in each parameter's state are views of these; others
+    are a row each. Names that a state lacks start at zero.
     """
 
-    __slots__ = ("_entries", "_joined", "_params", "_pieces", "_states", "_step", "_vectors")
+    __slots__ = ("_columns", "_entries", "_fusable", "_joined", "_names", "_params", "_pieces", "_states", "_step")
 
-    def __init__(self, params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    def __init__(
+        self, params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str], fusable: bool
+    ) -> None:
         self._params = params
         self._states = states
+        self._names = names
+        self._fusable = fusable
         self._step = states[0].get("step", 0)
-        first, dtype = params[0]._data, working_dtype(params[0].dtype)
-        in_place = len(params) == 1 and first.flags.c_contiguous and first.dtype == dtype
-        size = sum(param.size for param in params)
-        self._joined = None if in_place else np.empty(size, dtype)
-        self._pieces = [] if in_place else _pieces(self._joined, params)
-        self._vectors: dict[str, Any] = {}
+        dtype = working_dtype(params[0].dtype)
+        in_place = all(param._data.flags.c_contiguous and param.dtype == dtype for param in params)
+        self._joined = not (in_place and (len(params) == 1 or (fusable and is_fused(dtype))))
+        make = self._vector if self._joined else self._arrays
+        self._columns: list[list[Any]] = [[param._data for param in params]]
+        self._pieces: list[Any] = []
+        if self._joined:
+            self._columns[0], self._pieces = self._vector(np.empty, dtype)
         self._entries: list[tuple[dict[str, Any], str, Any]] = []
         for name in names:
-            vector = np.zeros(size, dtype)
-            for state, entry in zip(states, _pieces(vector, params), strict=True):
+            column, entries = make(np.zeros, dtype)
+            self._columns.append(column)
+            for state, entry in zip(states, entries, strict=True):
                 if name in state:
                     entry[...] = state[name]
                 state[name] = entry
                 self._entries.append((state, name, entry))
-            self._vectors[name] = _real(vector)
+
+    def _arrays(self, make: Callable[..., Any], dtype: Any) -> tuple[list[Any], list[Any]]:
+        """A column of an array for each parameter, and these arrays."""
+        arrays = [make(param.shape, dtype) for param in self._params]
+        return arrays, arrays
+
+    def _vector(self, make: Callable[..., Any], dtype: Any) -> tuple[list[Any], list[Any]]:
+        """A column of one vector, and its pieces in the parameters' shapes."""
+        ends = np.cumsum([param.size for param in self._params]).tolist()
+        vector = make(ends[-1], dtype)
+        pairs = zip(ends, self._params, strict=True)
+        return [vector], [vector[end - param.size : end].reshape(param.shape) for end, param in pairs]
 
     def is_current(self) -> bool:
         """Whether the states still hold what this bundle put there."""
-        return all(state.get("step", 0) == self._step for state in self._states) and all(
-            state.get(name) is entry for state, name, entry in self._entries
+        steps = [state.get("step", 0) for state in self._states]
+        return steps == [self._step] * len(steps) and all(
+            [state.get(name) is entry for state, name, entry in self._entries]  # noqa: C419  a list is faster
         )
 
     def update(self, rule: Rule) -> None:
-        """Apply ``rule(w, g, state, step)``, which changes ``w`` and the vectors of ``state``, block by block."""
-        self._step += 1
-        for state in self._states:
-            state["step"] = self._step
-        arrays = [param._data for param in self._params]
-        gradients = [param.grad._data for param in self._params]
-        if self._joined is None:
-            self._in_blocks(rule, arrays[0].reshape(-1), gradients[0].reshape(-1))
-            return
-        joined = np.concatenate(arrays, axis=None, out=self._joined)
-        self._in_blocks(rule, joined, np.concatenate(gradients, axis=None, dtype=joined.dtype))
-        for array, piece in zip(arrays, self._pieces, strict=True):
-            array[...] = piece
+        """Apply ``rule(w, g, state, step)``, which changes ``w`` and the vectors of ``state``."""
+        step = self._step + 1
+        gradients = [param._grad._data for param in self._params]
+        weights, *arrays = self._columns
+        if self._joined:
+            np.concatenate([param._data for param in self._params], axis=None, out=weights[0])
+            gradients = [np.concatenate(gradients, axis=None, dtype=weights[0].dtype)]
+        else:
+            gradients = [np.ascontiguousarray(gradient) for gradient in gradients]
 
-    def _in_blocks(self, rule: Rule, w: Any, g: Any) -> None:
-        w, g = _real(w), _real(g)
-        for start in range(0, w.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            rule(w[block], g[block], {name: vector[block] for name, vector in self._vectors.items()}, self._step)
+        def of_arrays(w: Any, g: Any, *state: Any) -> None:
+            rule(w, g, dict(zip(self._names, state, strict=True)), step)
+
+        apply_elementwise(of_arrays, [weights, gradients, *arrays], self._fusable)
+        self._step = step
+        for state in self._states:
+            state["step"] = step
+        for param, piece in zip(self._params, self._pieces, strict=False):
+            param._data[...] = piece
 
 
 class Single:
@@ -138,14 +164,3 @@ class Single:
         rule(work, gradient.astype(work.dtype, copy=False), self._arrays, self._step)
         if work is not data:
             data[...] = work
-
-
-def _pieces(vector: Any, params: Sequence[Any]) -> list[Any]:
-    """Views of consecutive pieces of ``vector`` in the parameters' shapes."""
-    ends = np.cumsum([param.size for param in params]).tolist()
-    return [vector[end - param.size : end].reshape(param.shape) for param, end in zip(params, ends, strict=True)]
-
-
-def _real(vector: Any) -> Any:
-    """A complex vector as its real and imaginary parts, which are updated like any other numbers."""
-    return vector.view(vector.real.dtype) if vector.dtype.kind == "c" else vector

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd import Tensor, enable_grad
 from autograd.dispatch import bare
+from autograd.kernels import is_fusable
 from autograd.memory import touch
 from nn.hooks import Handle, Hooks
 from optim.bundle import Single, bundles, working_dtype
@@ -42,8 +43,9 @@ class Optimizer:
     -----
     ``param_groups`` is a list of dicts whose options may be changed between steps. ``state[p]`` is a dict
     of the arrays that ``state_names`` lists, in the parameter's shape, and the number of steps taken. A
-    subclass defines ``state_names`` and ``update``. Parameters of dtype float16 are updated in float32 and
-    keep their state in it.
+    subclass defines ``state_names`` and ``update``; marked with :func:`autograd.kernels.fusable`, ``update`` runs in
+    one pass over memory where the compiled kernels are there. Parameters of dtype float16 are updated in float32
+    and keep their state in it.
     """
 
     whole = False  # whether ``update`` sees each parameter by itself, in its shape, rather than pieces of vectors
@@ -104,7 +106,7 @@ class Optimizer:
         for group, plan in zip(self.param_groups, plans, strict=True):
             for bundle in plan:
                 bundle.update(partial(self.update, options=group))
-        changed = [p._data for group in self.param_groups for p in group["params"] if p.grad is not None]
+        changed = [p._data for group in self.param_groups for p in group["params"] if p._grad is not None]
         touch(*changed, operation=f"{type(self).__name__}.step")
         for hook in list(self._after_step.values()):
             hook(self)
@@ -126,9 +128,9 @@ class Optimizer:
 
     def _plan(self, index: int, group: dict[str, Any]) -> list[Any]:
         """Bundles of the group's parameters that have gradients: the last step's if nothing is different."""
-        active = [p for p in group["params"] if p.grad is not None]
+        active = [p for p in group["params"] if p._grad is not None]
         states = [self.state[p] for p in active]
-        memory = [*(p._data for p in active), *states]
+        memory = [*[p._data for p in active], *states]
         names = self.state_names(group)
         plan: list[Any]
         known_memory, known_names, plan = self._plans.get(index, (None, None, []))
@@ -139,7 +141,7 @@ class Optimizer:
                 pairs = zip(active, states, strict=True)
                 plan = [Single(p, state, self.fresh_state(p, group)) for p, state in pairs]
             else:
-                plan = list(bundles(active, states, names))
+                plan = list(bundles(active, states, names, is_fusable(self.update)))
             self._plans[index] = memory, names, plan
         return plan
 

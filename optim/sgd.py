@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from autograd.kernels import fusable
 from optim.optimizer import Optimizer, check_not_negative, prepared
 
 __all__ = ["SGD"]
@@ -76,6 +77,7 @@ class SGD(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("momentum_buffer",) if options["momentum"] else ()
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         lr, momentum = float(options["lr"]), float(options["momentum"])
         g = prepared(w, g, options)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd.kernels import fusable
 from optim.optimizer import Optimizer, check_betas, check_not_negative, prepared
 
 __all__ = ["Lion", "Rprop"]
@@ -62,6 +63,7 @@ class Rprop(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("prev", "step_size")
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         shrink, grow = map(float, options["etas"])
         before, size = state["prev"], state["step_size"]
@@ -70,8 +72,9 @@ class Rprop(Optimizer):
         if options["maximize"]:
             g = -g
         agreement = before * g
-        size *= np.where(agreement > 0, grow, np.where(agreement < 0, shrink, 1.0)).astype(size.dtype)
-        np.clip(size, *map(float, options["step_sizes"]), out=size)
+        size[...] = np.where(agreement > 0, grow * size, np.where(agreement < 0, shrink * size, size))
+        least, most = map(float, options["step_sizes"])
+        np.minimum(np.maximum(size, least, out=size), most, out=size)
         before[...] = np.where(agreement < 0, 0, g)
         w -= np.sign(before) * size
 
@@ -119,6 +122,7 @@ class Lion(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("exp_avg",)
 
+    @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
         g = prepared(w, g, {**options, "decoupled_weight_decay": True})

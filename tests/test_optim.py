@@ -11,8 +11,17 @@ import pytest
 
 import nn
 from autograd import Tensor, manual_seed
+from autograd.kernels import fusion
 from optim import LAMB, SGD, Adafactor, Adam, Lion, Muon, Optimizer, Rprop
-from optim.bundle import BLOCK
+
+
+@pytest.fixture(autouse=True, params=["fused", "plain"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test with the compiled kernels, and with NumPy alone."""
+    if request.param == "plain":
+        monkeypatch.setattr(fusion, "compiled", None)
+    elif fusion.compiled is None:
+        pytest.skip("the kernels are not compiled")
 
 
 def leaf(value: Any, dtype: Any = float) -> Tensor:
@@ -119,7 +128,7 @@ def test_many_parameters_move_as_each_alone_would(make, dtype):
         x = rng.normal(size=shape) + 1j * rng.normal(size=shape)
         return (x if np.dtype(dtype).kind == "c" else x.real).astype(dtype)
 
-    start = [draw(shape) for shape in [(), (3,), (0, 4), (2, 3, 4), (BLOCK + 5,), (1,)]]
+    start = [draw(shape) for shape in [(), (3,), (0, 4), (2, 3, 4), (fusion.BLOCK + 5,), (1,)]]
     together = [Tensor(s.copy(), requires_grad=True) for s in start]
     alone = [Tensor(s.copy(), requires_grad=True) for s in start]
     optimizers = [make(together), *(make([p]) for p in alone)]

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd
+from autograd import kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"],
         capture_output=True,
         text=True,
         cwd=folder,
+        env=os.environ | environment,
         check=False,
     )
 
@@ -68,17 +74,65 @@ def test_packages_are_typed():
         assert (ROOT / package / "py.typed").exists()
 
 
-def test_a_wheel_carries_everything(tmp_path):
+@pytest.fixture
+def sources(tmp_path):
+    """What is needed to build the project, and nothing that was built."""
     pytest.importorskip("setuptools", minversion="77")
     for package in ("autograd", "nn", "optim"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+        )
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, tmp_path)
-    result = run(tmp_path, "import setuptools.build_meta; print(setuptools.build_meta.build_wheel('dist'))")
+    return tmp_path
+
+
+def build(sources: Path, kind: str, **environment: str) -> Path:
+    code = f"import setuptools.build_meta; print(setuptools.build_meta.build_{kind}('dist'))"
+    result = run(sources, code, **environment)
     assert result.returncode == 0, result.stderr
-    names = set(zipfile.ZipFile(next((tmp_path / "dist").glob("*.whl"))).namelist())
+    return sources / "dist" / result.stdout.split()[-1]
+
+
+def has_compiler() -> bool:
+    return shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0]) is not None
+
+
+def test_a_wheel_carries_everything(sources):
+    names = set(zipfile.ZipFile(build(sources, "wheel")).namelist())
     for package in ("autograd", "nn", "optim"):
-        for path in (ROOT / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                assert path.relative_to(ROOT).as_posix() in names
+        for path in (sources / package).rglob("*"):
+            if path.is_file() and path.suffix not in (".c", ".h"):
+                assert path.relative_to(sources).as_posix() in names
     assert {"autograd/draw/page.html", "autograd/draw/page.css", "autograd/draw/page.js"} <= names
+    compiled = "autograd/kernels/compiled" + sysconfig.get_config_var("EXT_SUFFIX")
+    assert (compiled in names) == has_compiler()
+
+
+def test_a_source_archive_carries_the_kernels(sources):
+    with tarfile.open(build(sources, "sdist")) as archive:
+        names = archive.getnames()
+    for source in ("fusion.c", "fusion_loops.h", "fusion.py", "compiled.pyi"):
+        assert any(name.endswith(f"autograd/kernels/{source}") for name in names)
+
+
+def test_no_compiler_is_needed(sources):
+    wheel = zipfile.ZipFile(build(sources, "wheel", CC="no-such-compiler"))
+    assert not [name for name in wheel.namelist() if name.startswith("autograd/kernels/compiled.c")]
+    wheel.extractall(sources / "installed")
+    code = (
+        "import numpy as np, optim\n"
+        "from autograd import Tensor, kernels\n"
+        "assert not kernels.is_fused(np.dtype(float))\n"
+        "w = Tensor(1.0, requires_grad=True)\n"
+        "(w * w).backward()\n"
+        "optim.SGD([w], lr=0.25).step()\n"
+        "assert w.item() == 0.5"
+    )
+    result = run(sources / "installed", code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(not has_compiler(), reason="needs a C compiler")
+def test_the_kernels_of_the_checkout_are_built():
+    assert kernels.is_fused(np.dtype(np.float32)), "install the project again: pip install -e ."
