@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from autograd.dispatch import bare
-from autograd.graph import Node, recording
+from autograd.graph import Node, recording, restore
 from autograd.memory import caller
 from autograd.outputs import Cotangents
 
@@ -37,7 +37,7 @@ class record_lines:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        recording.reset(self._tokens.pop())
+        restore(recording, self._tokens)
 
     def observe(self, node: Node) -> None:
         """Called by the engine for each node that is recorded."""

@@ -9,7 +9,7 @@ order (Griewank & Walther, *Evaluating Derivatives*, 2nd ed., ch. 3).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, suppress
 from contextvars import ContextVar, Token
 from functools import wraps
 from heapq import heappop, heappush
@@ -31,6 +31,7 @@ __all__ = [
     "no_grad",
     "propagate",
     "recording",
+    "restore",
     "set_grad_enabled",
     "unbroadcast",
 ]
@@ -159,6 +160,15 @@ def _recording_set(mode: bool) -> Token[Any]:
     return recording.set((recording.get() or True) if mode else False)
 
 
+def restore(variable: ContextVar[Any], tokens: list[Token[Any]]) -> None:
+    """Undo the latest of these settings of the variable that was made in this thread or task."""
+    for token in reversed(tuple(tokens)):
+        with suppress(ValueError):  # made elsewhere, by one who entered the same context manager
+            variable.reset(token)
+            tokens.remove(token)
+            return
+
+
 class set_grad_enabled(ContextDecorator):
     """Turn recording on or off: at once, as a context manager, or as a decorator.
 
@@ -204,7 +214,7 @@ class _FixedMode(ContextDecorator):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        recording.reset(self._tokens.pop())
+        restore(recording, self._tokens)
 
 
 class no_grad(_FixedMode):

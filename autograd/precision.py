@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd.graph import Leaf, autocasting, make_node, recording
+from autograd.graph import Leaf, autocasting, make_node, recording, restore
 from autograd.memory import stamp_of
 from autograd.tensor import wrap
 
@@ -168,7 +168,7 @@ class autocast(ContextDecorator):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        autocasting.reset(self._tokens.pop())
+        restore(autocasting, self._tokens)
 
 
 def is_autocast_enabled() -> bool:

@@ -430,3 +430,35 @@ def test_a_value_used_many_times_adds_up_all_its_terms(size, uses):
         total = total + x * w
     total.sum().backward()
     np.testing.assert_array_equal(x.grad.numpy(), np.full(size, weights.sum()))
+
+
+@pytest.mark.parametrize(
+    "mode", [no_grad(), autograd.enable_grad(), autograd.autocast(), autograd.record_lines(), autograd.detect_anomaly()]
+)
+def test_one_context_manager_serves_threads_that_leave_in_another_order(mode):
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+    outside, as_before = autograd.graph.recording.get(), []
+
+    def note() -> None:
+        as_before.append(autograd.graph.recording.get() is outside and not autograd.is_autocast_enabled())
+
+    def first() -> None:
+        with mode:
+            first_in.set()
+            second_in.wait(10)
+        note()
+        first_out.set()
+
+    def second() -> None:
+        first_in.wait(10)
+        with mode, mode:
+            second_in.set()
+            first_out.wait(10)
+        note()
+
+    threads = [threading.Thread(target=first, daemon=True), threading.Thread(target=second, daemon=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert as_before == [True, True]
