@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd.dispatch import Differentiable, bare
 
-__all__ = ["PLAIN", "describe", "match", "plain"]
+__all__ = ["PLAIN", "check_real", "describe", "match", "plain"]
 
 PLAIN = frozenset({float, int, bool, complex, np.ndarray, np.float64, np.float32})  # taken as they are
 
@@ -27,6 +27,13 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, (int, float, complex)):
         return value
     raise TypeError(f"'{name}' does not take a {type(value).__name__} beside a Tensor: {value!r:.60}")
+
+
+def check_real(name: str, operand: Any) -> None:
+    """Raise TypeError for complex numbers, which a function of real ones would give a wrong gradient."""
+    dtype = np.asarray(operand).dtype
+    if dtype.kind == "c":
+        raise TypeError(f"{name}() is a function of real numbers; got {dtype}, so take its real part or absolute value")
 
 
 def describe(name: str, arrays: Sequence[Any]) -> str:

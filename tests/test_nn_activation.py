@@ -165,10 +165,24 @@ def test_softmax_needs_floats_and_an_axis():
         F.softmax(X, 1)
 
 
-@pytest.mark.parametrize("function", [F.softplus, F.logsigmoid, F.softsign, F.softshrink, F.mish])
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(F.softplus, F.logsigmoid, F.softsign, F.softshrink, F.mish, F.relu, F.hardtanh, F.hardsigmoid, F.hardswish),
+        *(F.elu, F.celu, F.selu, F.leaky_relu, F.hardshrink),
+    ],
+)
 def test_functions_of_real_numbers_refuse_complex_ones(function):
     with pytest.raises(TypeError, match=f"{function.__name__}.. is a function of real numbers; got complex128"):
         function(Tensor([1j], requires_grad=True))
+
+
+def test_slopes_and_thresholds_are_of_real_numbers_too():
+    z = Tensor([1j], requires_grad=True)
+    with pytest.raises(TypeError, match=r"prelu\(\) is a function of real numbers"):
+        F.prelu(z, np.ones(1))
+    with pytest.raises(TypeError, match=r"threshold\(\) is a function of real numbers"):
+        F.threshold(z, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("gate", [F.glu, F.swiglu])

@@ -178,8 +178,14 @@ fmin = elementwise(
 
 def _relu(x: Any) -> Any:
     """``max(0, x)``; NumPy's maximum with a number is slow on large arrays, and clip's call on small ones."""
-    large = type(x) is np.ndarray and x.size > 4096 and x.dtype.kind == "f"
-    return np.clip(x, 0, np.inf) if large else np.maximum(x, 0)
+    if type(x) is np.ndarray and x.size > 4096 and x.dtype.kind == "f":
+        return np.clip(x, 0, np.inf)
+    out = np.maximum(x, 0)
+    if out.dtype.kind == "c":
+        raise TypeError(
+            f"relu() is a function of real numbers; got {out.dtype}, so take its real part or absolute value"
+        )
+    return out
 
 
 relu = elementwise(_relu, lambda out: bare(out) > 0, name="relu")

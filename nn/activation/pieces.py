@@ -12,9 +12,9 @@ import numpy as np
 from autograd import elementwise
 from autograd.dispatch import Differentiable, bare
 from autograd.numpy.elementwise import relu
+from autograd.operands import check_real
 from autograd.random import default_generator
 from nn import init
-from nn.activation.real import check_real
 from nn.inplace import InplaceModule
 from nn.module import Module
 from nn.parameter import unset
@@ -34,6 +34,7 @@ def _leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
 
     Source: Maas, Hannun & Ng 2013.
     """
+    check_real("leaky_relu", input)
     if 0 < negative_slope <= 1:
         return np.maximum(input, negative_slope * input)
     return np.where(input > 0, input, negative_slope * input)
@@ -43,8 +44,14 @@ leaky_relu = elementwise(
     _leaky_relu, lambda g, input, negative_slope: np.where(bare(input) > 0, g, g * negative_slope), name="leaky_relu"
 )
 
+
+def _prelu(input: Any, weight: Any) -> Any:
+    check_real("prelu", input)
+    return np.where(input > 0, input, weight * input)
+
+
 _with_slopes = elementwise(
-    lambda input, weight: np.where(input > 0, input, weight * input),
+    _prelu,
     lambda g, input, weight: np.where(bare(input) > 0, g, g * weight),
     lambda input: np.minimum(input, 0),
     name="prelu",
@@ -86,6 +93,7 @@ def _hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """``z`` kept within [min_val, max_val], with derivative 0 at both. Raises ValueError if they are exchanged."""
     if not min_val <= max_val:
         raise ValueError(f"hardtanh() takes min_val ≤ max_val; got {min_val} and {max_val}")
+    check_real("hardtanh", input)
     return np.clip(input, min_val, max_val)
 
 
@@ -103,6 +111,7 @@ def relu6(input: Any) -> Any:
 
 def _hardsigmoid(input: Any) -> Any:
     """``z/6 + ½`` kept within [0, 1]."""
+    check_real("hardsigmoid", input)
     return np.clip(input, -3, 3) / 6 + 0.5
 
 
@@ -113,6 +122,7 @@ hardsigmoid = elementwise(
 
 def _hardswish(input: Any) -> Any:
     """``z`` times :func:`hardsigmoid` of it (Howard et al. 2019)."""
+    check_real("hardswish", input)
     return input * (np.clip(input + 3, 0, 6) / 6)
 
 
@@ -125,6 +135,7 @@ hardswish = elementwise(
 
 def _threshold(input: Any, threshold: float, value: float) -> Any:
     """``z`` where it exceeds the threshold, else ``value``; NaN stays."""
+    check_real("threshold", input)
     return np.where(input <= threshold, value, input)
 
 
@@ -133,6 +144,7 @@ threshold = elementwise(_threshold, lambda input, threshold: ~(bare(input) <= th
 
 def _hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """``z`` where ``|z| > λ``, else 0."""
+    check_real("hardshrink", input)
     return np.where(np.abs(input) <= lambd, 0, input)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from autograd import elementwise
 from autograd.dispatch import Differentiable, bare
 from autograd.numpy.elementwise import sigmoid, tanh
-from nn.activation.real import check_real
+from autograd.operands import check_real
 from nn.inplace import InplaceModule
 from nn.module import Module
 
@@ -31,6 +31,7 @@ def _celu(input: Any, alpha: float = 1.0) -> Any:
     """``z`` for ``z > 0``, else ``α(e^(z/α) − 1)`` (Barron 2017). Raises ValueError unless ``alpha > 0``."""
     if not alpha > 0:
         raise ValueError(f"celu() takes alpha > 0; got {alpha}")
+    check_real("celu", input)
     below = np.minimum(input, 0)
     return np.maximum(input, 0) + alpha * np.expm1(below if alpha == 1 else below / alpha)
 
@@ -40,6 +41,7 @@ celu = elementwise(_celu, lambda input, alpha: np.exp(np.minimum(input, 0) / alp
 
 def _elu(input: Any, alpha: float = 1.0) -> Any:
     """``z`` for ``z > 0``, else ``α(e^z − 1)`` (Clevert, Unterthiner & Hochreiter 2016); the slope at 0 is α."""
+    check_real("elu", input)
     return np.maximum(input, 0) + alpha * np.expm1(np.minimum(input, 0))
 
 
@@ -55,6 +57,7 @@ SELU_ALPHA = 1.6732632423543773
 
 def _selu(input: Any) -> Any:
     """``λz`` for ``z > 0``, else ``λα(e^z − 1)``, which keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+    check_real("selu", input)
     return SELU_SCALE * np.maximum(input, 0) + (SELU_SCALE * SELU_ALPHA) * np.expm1(np.minimum(input, 0))
 
 
