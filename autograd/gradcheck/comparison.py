@@ -6,11 +6,14 @@ compared, so gradients of 1e-9 are checked as strictly as gradients of 1.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from autograd.gradcheck.causes import cause
 from autograd.gradcheck.complex_step import complex_step
-from autograd.gradcheck.differences import RUNGS, extrapolated, has_kink, one_sided, slope, slopes
+from autograd.gradcheck.differences import RUNGS, Slope, extrapolated, has_kink, one_sided, slope, slopes
+from autograd.gradcheck.evidence import Evidence, Interval
 from autograd.gradcheck.locate import worst_entry
 from autograd.gradcheck.point import Point
 from autograd.gradcheck.probes import Directions
@@ -110,68 +113,38 @@ class Block:
         return bool(clear.any())
 
     def _judge(self, a: Array, d: Array) -> tuple[str, Array, Array]:
-        """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps.
-
-        Each measurement is an interval. An entry is settled by one that contains it and is sharp, unless a
-        sharper one before speaks against it; but steps across a kink or an oscillation only seem sharp, and
-        are refuted by an interval that lies apart. Else the measurement that is least uncertain decides.
-        """
-        point, probes = self.point, self.probes
+        """The verdict on one direction, its slopes and their doubt, after trying smaller and larger steps."""
+        point = self.point
         point.look_for_noise()
-        least, best, doubts = np.full((3, *a.shape), np.inf)
-        chosen = np.zeros(a.shape, int)
-        near, exact, clear, settled = np.zeros((4, *a.shape), bool)
-        still = np.zeros(a.shape, bool)  # whether the function does not move around the point
-        agreeing = []
-        for k, (value, error, floor) in enumerate(slopes(point.map, point.map.x, d, point.step, point.map.noise)):
-            n, e, f = probes.times(value[self.span]), probes.norms(error[self.span]), probes.norms(floor[self.span])
-            size = probes.norms(value[self.span])
-            doubt = 4 * f + 3 * e
-            # Relative, since steps across a pole give wrong values that are small, and so is their error;
-            # to the gradient's own size where the function does not move, and not only for the shortest steps,
-            # which many values are too coarse for.
-            flat = (size == 0) & (e == 0)
-            still |= flat & (k < 2)
-            scale = np.where(flat & still, np.abs(a), size)
-            relative = np.nan_to_num(doubt / (scale + 1e-9 * self.largest + TINY), nan=np.inf)
-            better = relative < least
-            apart = np.abs(n - best) - doubt - doubts  # not a number at first
-            refuted = (apart > 0) & (doubt <= 1e-4 * np.abs(n - best))
-            share = np.where(flat, 1e-6, max(1e-9, point.block))
-            fine = doubt <= max(1e-4, point.rtol / 10) * size + share * self.overall
-            close = np.abs(a - n) <= self._allowed(a, size) + doubt
-            sharp = close & (fine | refuted) & (near | better | (apart > 0)) & ~settled
-            settled |= sharp
-            replaced = sharp | (better & ~settled)
-            least = np.where(replaced, np.minimum(relative, least), least)
-            best = np.where(replaced, n, best)
-            doubts = np.where(replaced, doubt, doubts)
-            near = np.where(replaced, close, near)
-            exact = np.where(replaced, fine, exact)
-            chosen = np.where(replaced, k, chosen)
-            clear = np.where(replaced, fine | (e <= 10 * f), clear)
-            agreeing.append((n, np.where(close, doubt, np.inf)))
-            if settled.all():
-                return "ok", best, doubts
-        passed = settled | (near & clear)
+        allowed = partial(self._allowed, a)
+        evidence = Evidence(a, allowed, self.largest, self.overall, point.rtol, point.block)
+        for rung, found in enumerate(slopes(point.map, point.map.x, d, point.step, point.map.noise)):
+            evidence.add(self._seen(rung, found))
+            if evidence.settled.all():
+                break
+        passed, best, doubts = evidence.passed, evidence.best, evidence.doubts
         if passed.all():
             return "ok", best, doubts
         kinked, subgradient = self._kinks(a, d)
-        wrong = np.isfinite(least) & ~near & ~kinked & ~settled
-        for n, doubt in agreeing:  # one that agrees and is sharper, or sharp enough to contradict what is not wrong
-            wrong &= (exact | (doubts < doubt)) & ~((np.abs(n - best) > doubt + doubts) & (doubt < 0.1 * np.abs(n)))
+        wrong = evidence.failed & ~kinked
         if wrong.any():
-            unsteady = np.abs(a - best) <= 2 * self._spread(d, best, chosen, wrong)
+            unsteady = np.abs(a - best) <= 2 * self._spread(d, best, evidence.rungs, wrong)
             if (wrong & ~unsteady).any():
                 return "wrong", best, doubts
         if (kinked & ~passed).any():
             return ("ok" if point.allow_kinks and (subgradient | passed).all() else "kink"), best, doubts
         stepped = complex_step(point, d)
         if stepped is not None:
-            n = probes.times(stepped[self.span])
-            if (passed | (np.abs(a - n) <= self._allowed(a, probes.norms(stepped[self.span])))).all():
+            n = self.probes.times(stepped[self.span])
+            if (passed | (np.abs(a - n) <= allowed(self.probes.norms(stepped[self.span])))).all():
                 return "ok", n, np.zeros_like(a)
         return "uncertain", best, doubts
+
+    def _seen(self, rung: int, found: Slope) -> Interval:
+        """Slopes of all outputs as this block's probes see them."""
+        value, error, floor = (x[self.span] for x in found)
+        norms = self.probes.norms
+        return Interval(rung, self.probes.times(value), norms(error), norms(floor), norms(value))
 
     def _spread(self, d: Array, best: Array, chosen: Array, wrong: Array) -> Array:
         """How far the slopes move when the steps that were chosen change a little.
