@@ -46,6 +46,8 @@ class Changes:
         self._lock = threading.Lock()
 
     def add(self, *arrays: Any, operation: str) -> None:
+        if not arrays:
+            return
         place = caller()
         stamps = self._stamps
         with self._lock:

@@ -24,7 +24,7 @@ class _Moments(Optimizer):
     def state_names(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 
-    def moments(self, g: Any, state: dict[str, Any], options: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    def _moments(self, g: Any, state: dict[str, Any], options: Mapping[str, Any]) -> tuple[Any, Any, Any]:
         """m and v, updated in place, and a vector to work in."""
         beta1, beta2 = map(float, options["betas"])
         m, v = state["exp_avg"], state["exp_avg_sq"]
@@ -101,7 +101,7 @@ class Adam(_Moments):
     @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
-        m, v, scratch = self.moments(prepared(w, g, options), state, options)
+        m, v, scratch = self._moments(prepared(w, g, options), state, options)
         if options["amsgrad"]:
             v = np.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
         correction = sqrt(1 - beta2**step)
@@ -216,7 +216,7 @@ class NAdam(_Moments):
         beta1, beta2 = map(float, options["betas"])
         lr, decay = float(options["lr"]), float(options["momentum_decay"])
         g = prepared(w, g, options)
-        m, v, scratch = self.moments(g, state, options)
+        m, v, scratch = self._moments(g, state, options)
         before, now, then = (self._product(t, beta1, decay) for t in (step - 1, step, step + 1))
         np.sqrt(v, out=scratch)
         scratch *= 1 / sqrt(1 - beta2**step)
@@ -260,7 +260,7 @@ class RAdam(_Moments):
     @fusable
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         beta1, beta2 = map(float, options["betas"])
-        m, v, scratch = self.moments(prepared(w, g, options), state, options)
+        m, v, scratch = self._moments(prepared(w, g, options), state, options)
         rate = float(options["lr"]) / (1 - beta1**step)
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * beta2**step / (1 - beta2**step)

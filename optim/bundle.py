@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from autograd.kernels import apply_elementwise, is_fused
 
@@ -30,15 +31,35 @@ def bundles(
 ) -> Iterator[Bundle]:
     """Divide parameters into bundles of one dtype and one number of steps behind them.
 
-    ``fusable`` tells whether their rule can be fused.
+    ``fusable`` tells whether their rule can be fused. Parameters that share memory are updated one after the other.
     """
-    kinds: dict[tuple[Any, int, bool], list[int]] = {}
+    sharing = _sharing([param._data for param in params])
+    kinds: dict[Any, list[int]] = {}
     for i, (param, state) in enumerate(zip(params, states, strict=True)):
-        in_place = fusable and is_fused(param.dtype) and param._data.flags.c_contiguous
-        kinds.setdefault((param.dtype, state.get("step", 0), in_place), []).append(i)
-    for (_, _, in_place), indices in kinds.items():
-        for members in [indices] if in_place else _divided(indices, [params[i].size for i in indices]):
-            yield Bundle([params[i] for i in members], [states[i] for i in members], names, fusable)
+        fused = fusable and is_fused(param.dtype) and _lies_ready(param)
+        kinds.setdefault((param.dtype, state.get("step", 0), fused, i if i in sharing else None), []).append(i)
+    for (_, _, fused, _), indices in kinds.items():
+        for members in [indices] if fused else _divided(indices, [params[i].size for i in indices]):
+            joined = not fused and not (len(members) == 1 and _lies_ready(params[members[0]]))
+            yield Bundle([params[i] for i in members], [states[i] for i in members], names, fusable, joined)
+
+
+def _lies_ready(param: Any) -> bool:
+    """Whether a parameter can be updated where it lies."""
+    flags = param._data.flags
+    return flags.c_contiguous and flags.aligned and param.dtype == working_dtype(param.dtype)
+
+
+def _sharing(arrays: Sequence[Any]) -> set[int]:
+    """Positions of the arrays whose memory may be another's too."""
+    found: set[int] = set()
+    reach = holder = 0
+    for low, high, i in sorted((*byte_bounds(array), i) for i, array in enumerate(arrays) if array.size):
+        if low < reach:
+            found |= {i, holder}
+        if high > reach:
+            reach, holder = high, i
+    return found
 
 
 def _divided(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
@@ -68,20 +89,24 @@ class Bundle:
     __slots__ = ("_columns", "_entries", "_fusable", "_joined", "_names", "_params", "_pieces", "_states", "_step")
 
     def __init__(
-        self, params: Sequence[Any], states: Sequence[dict[str, Any]], names: Sequence[str], fusable: bool
+        self,
+        params: Sequence[Any],
+        states: Sequence[dict[str, Any]],
+        names: Sequence[str],
+        fusable: bool,
+        joined: bool,
     ) -> None:
         self._params = params
         self._states = states
         self._names = names
         self._fusable = fusable
+        self._joined = joined
         self._step = states[0].get("step", 0)
         dtype = working_dtype(params[0].dtype)
-        in_place = all(param._data.flags.c_contiguous and param.dtype == dtype for param in params)
-        self._joined = not (in_place and (len(params) == 1 or (fusable and is_fused(dtype))))
-        make = self._vector if self._joined else self._arrays
+        make = self._vector if joined else self._arrays
         self._columns: list[list[Any]] = [[param._data for param in params]]
         self._pieces: list[Any] = []
-        if self._joined:
+        if joined:
             self._columns[0], self._pieces = self._vector(np.empty, dtype)
         self._entries: list[tuple[dict[str, Any], str, Any]] = []
         for name in names:
@@ -120,6 +145,8 @@ class Bundle:
         if self._joined:
             np.concatenate([param._data for param in self._params], axis=None, out=weights[0])
             gradients = [np.concatenate(gradients, axis=None, dtype=weights[0].dtype)]
+        elif len(gradients) == 1 and any(np.may_share_memory(gradients[0], array) for (array,) in self._columns):
+            gradients = [gradients[0].copy()]  # it is the gradient at the old weights
         else:
             gradients = [np.ascontiguousarray(gradient) for gradient in gradients]
 

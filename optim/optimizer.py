@@ -59,12 +59,15 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._before_step: dict[int, Any] = {}
         self._after_step: dict[int, Any] = {}
-        self._plans: dict[int, tuple[list[Any], tuple[str, ...], list[Any]]] = {}
+        self._plans: dict[int, tuple[list[Any], tuple[tuple[str, ...], bool], list[Any]]] = {}
         entries = _ordered(params)
         if not entries:
             raise ValueError("the optimizer got no parameters; was the iterator used up before?")
         for group in entries if isinstance(entries[0], Mapping) else [{"params": entries}]:
             self.add_param_group(group)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_plans": {}}  # whose arrays are views of each other, which a pickle forgets
 
     # ------------------------------------------------------------------ what a subclass defines
 
@@ -82,8 +85,9 @@ class Optimizer:
     def update(self, w: Any, g: Any, state: dict[str, Any], step: int, options: Mapping[str, Any]) -> None:
         """Change the weights ``w`` and the arrays of ``state`` in place, given the gradient ``g`` to leave alone.
 
-        All are real vectors of one length, a piece of one parameter or several, or where the class says ``whole``
-        of the parameter's shape; ``step`` counts from 1.
+        All are real vectors of one length, a piece of one parameter or several, or stand-ins for them where
+        :func:`autograd.kernels.fusable` marks it; or where the class says ``whole`` of the parameter's shape.
+        ``step`` counts from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
@@ -131,18 +135,18 @@ class Optimizer:
         active = [p for p in group["params"] if p._grad is not None]
         states = [self.state[p] for p in active]
         memory = [*[p._data for p in active], *states]
-        names = self.state_names(group)
+        names, mark = self.state_names(group), is_fusable(self.update)
         plan: list[Any]
-        known_memory, known_names, plan = self._plans.get(index, (None, None, []))
-        if not _same(memory, known_memory) or names != known_names or not all(b.is_current() for b in plan):
+        known_memory, known, plan = self._plans.get(index, (None, None, []))
+        if not _same(memory, known_memory) or (names, mark) != known or not all(b.is_current() for b in plan):
             for p in active:
                 _check_updatable(p)
             if self.whole:
                 pairs = zip(active, states, strict=True)
                 plan = [Single(p, state, self.fresh_state(p, group)) for p, state in pairs]
             else:
-                plan = list(bundles(active, states, names, is_fusable(self.update)))
-            self._plans[index] = memory, names, plan
+                plan = list(bundles(active, states, names, mark))
+            self._plans[index] = memory, (names, mark), plan
         return plan
 
     # ------------------------------------------------------------------ groups

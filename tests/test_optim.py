@@ -153,6 +153,53 @@ def test_parameters_are_changed_where_they_lie():
     assert np.array_equal(turned, np.arange(6.0).reshape(2, 3) - 1)
 
 
+def test_parameters_may_lie_anywhere(tmp_path):
+    (tmp_path / "weights").write_bytes(b"?" + np.ones(4, np.float32).tobytes())
+    unaligned = np.memmap(tmp_path / "weights", np.float32, "r+", offset=1)
+    p, q = Tensor(unaligned, requires_grad=True), leaf([1.0, 1.0])
+    p.grad = np.ones(4, np.float32)
+    q.grad = np.frombuffer(b"?" + np.ones(2).tobytes(), offset=1)
+    SGD([{"params": [p]}, {"params": [q]}], lr=2.0).step()
+    assert np.array_equal(unaligned, np.full(4, -1.0))
+    assert np.array_equal(q.numpy(), [-1.0, -1.0])
+
+
+@pytest.mark.parametrize("make", [Lion, Adam, lambda ps, **o: Adam(ps, decoupled_weight_decay=True, **o)])
+@pytest.mark.parametrize("shared", [slice(0, 3), slice(1, 4)])
+def test_a_gradient_may_share_memory_with_its_parameter(make, shared):
+    """It is the gradient at the old weights."""
+    memory = np.array([1.0, -2.0, 3.0, 0.5])
+    p, apart = Tensor(memory[:3], requires_grad=True), leaf(memory[:3])
+    p.grad, apart.grad = memory[shared], memory[shared].copy()
+    make([p], lr=0.5, weight_decay=4.0).step()
+    make([apart], lr=0.5, weight_decay=4.0).step()
+    assert np.array_equal(p.numpy(), apart.numpy())
+
+
+@pytest.mark.parametrize("size", [4, 2_000_000])
+def test_parameters_that_share_memory_move_one_after_the_other(size):
+    memory = np.ones(size)
+    first, second = Tensor(memory, requires_grad=True), Tensor(memory[size // 2 :], requires_grad=True)
+    other = leaf(np.ones(3))
+    for p in (first, other, second):
+        p.grad = np.ones(p.shape)
+    SGD([first, other, second], lr=0.5, weight_decay=1.0).step()  # w − ½(1 + w)
+    assert (memory[: size // 2] == 0).all()
+    assert (memory[size // 2 :] == -0.5).all()
+    assert (other.numpy() == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_pickled_optimiser_goes_on(dtype):
+    p = leaf([1.0, 2.0], dtype)
+    optimizer = SGD([p], lr=1.0, momentum=0.5)
+    run(optimizer, p, [[1.0, 1.0]])
+    copied = pickle.loads(pickle.dumps(optimizer))
+    (q,) = copied.param_groups[0]["params"]
+    assert np.array_equal(run(copied, q, [[1.0, 1.0]])[0], run(optimizer, p, [[1.0, 1.0]])[0])
+    assert np.array_equal(q.numpy(), [-1.5, -0.5])
+
+
 def test_half_precision_keeps_its_state_in_single():
     p = leaf([1.0, 2.0], np.float16)
     optimizer = Adam([p], lr=0.01)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+VERSION: int
 SCRATCH: int
 CONSTANT: int
 operations: tuple[str, ...]
 
-def run(program: bytes, constants: tuple[float, ...], columns: tuple[tuple[Any, ...], ...], threads: int) -> None: ...
+def run(program: bytes, constants: tuple[float, ...], columns: tuple[tuple[Any, ...], ...], threads: int) -> bool: ...

@@ -14,23 +14,37 @@
 #define HAS_THREADS
 #endif
 
-#define OPERATIONS(X)                                                                                                 \
-    X(add) X(subtract) X(multiply) X(divide) X(maximum) X(minimum) X(greater) X(less) X(where)                         \
-    X(negative) X(square) X(sqrt) X(absolute) X(sign) X(positive)
+enum { VERSION = 1 }; /* of the programs: fusion.py takes no other */
+
+#define BINARY_OPERATIONS(X) X(add) X(subtract) X(multiply) X(divide) X(maximum) X(minimum) X(greater) X(less)
+#define UNARY_OPERATIONS(X) X(negative) X(square) X(sqrt) X(absolute) X(sign) X(positive)
+#define OPERATIONS(X) BINARY_OPERATIONS(X) X(where) UNARY_OPERATIONS(X)
 
 #define AS_ENUM(name) op_##name,
-enum { OPERATIONS(AS_ENUM) OPERATION_COUNT, op_multiply_add = OPERATION_COUNT, op_multiply_subtract, op_subtract_product };
+enum {
+    OPERATIONS(AS_ENUM) OPERATION_COUNT,
+    op_multiply_add = OPERATION_COUNT, /* these three are made of two operations by join_products */
+    op_multiply_subtract,
+    op_subtract_product,
+};
 
-/* An instruction is five bytes: operation, result, three operands, of which those before "where" use two and those after
-   it one. An operand below SCRATCH is an array, below CONSTANT a block to work in, else a number. */
+/* An instruction is five bytes: operation, result, three operands, the last of which only "where" needs all. An operand
+   below SCRATCH is an array, below CONSTANT a block to work in, else a number. */
 enum { SCRATCH = 64, CONSTANT = 128, WIDTH = 5 };
 
-enum { LINE = 64, CACHE = 8 << 10, LARGE = 64 << 10, SHARE = 8 << 20, MOST_THREADS = 64 }; /* all but the last in bytes */
+enum {
+    LINE = 64,                 /* bytes of a cache line */
+    BLOCK_BYTES = 8 << 10,     /* of all arrays' and scratch blocks together: half of a small cache */
+    UNLOCKED_BYTES = 64 << 10, /* of all arrays, from which other Python threads may run meanwhile */
+    THREAD_BYTES = 8 << 20,    /* of all arrays for each further thread */
+    MOST_THREADS = 64,
+};
 
 typedef struct {
     uint8_t *code, *end;
     int columns, scratch;
     Py_ssize_t constants;
+    uint8_t is_written[SCRATCH]; /* which columns it changes */
 } Program;
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
@@ -57,23 +71,25 @@ typedef struct {
 #define ABSOLUTE fabs
 #include "fusion_loops.h"
 
-static int is_valid(const Program *program, const uint8_t *at)
+/* ---- programs ---- */
+
+static int operand_count(int operation)
 {
-    int arrays = (at[2] < CONSTANT) + (at[0] < op_where && at[3] < CONSTANT);
-    int valid = at[0] < OPERATION_COUNT && at[1] < CONSTANT && (arrays || at[0] > op_where);
-    for (int i = 1; valid && i < WIDTH; i++)
-        valid = at[i] < SCRATCH    ? at[i] < program->columns
-                : at[i] < CONSTANT ? at[i] - SCRATCH < program->scratch
-                                   : at[i] - CONSTANT < program->constants;
-    return valid;
+    return operation < op_where ? 2 : operation == op_where ? 3 : 1;
 }
 
-static int is_written(const Program *program, int column)
+/* Whether an instruction exists, reads what is there, and reads an array where its loop needs one. */
+static int is_valid(const Program *program, const uint8_t *at, const uint8_t *known)
 {
-    for (const uint8_t *at = program->code; at < program->end; at += WIDTH)
-        if (at[1] == column)
-            return 1;
-    return 0;
+    if (at[0] >= OPERATION_COUNT || at[1] >= CONSTANT || (at[1] < SCRATCH && at[1] >= program->columns))
+        return 0;
+    int count = operand_count(at[0]), arrays = 0;
+    for (int i = 2; i < WIDTH; i++) {
+        if (at[i] >= CONSTANT ? at[i] - CONSTANT >= program->constants : !known[at[i]])
+            return 0;
+        arrays += i < 2 + count && at[i] < CONSTANT;
+    }
+    return count == 2 ? arrays > 0 : count == 1 || at[2] < CONSTANT;
 }
 
 static int is_read_after(const Program *program, const uint8_t *at, int place)
@@ -113,31 +129,40 @@ static int read_program(Program *program, PyObject *code, PyObject *constants, P
         PyErr_SetString(PyExc_TypeError, "a program is bytes, five an instruction, and its constants are a tuple");
         return -1;
     }
-    program->code = PyMem_Malloc((size_t)PyBytes_GET_SIZE(code) + 1);
+    size_t length = (size_t)PyBytes_GET_SIZE(code);
+    program->code = PyMem_Malloc(length + 1);
     if (program->code == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    memcpy(program->code, PyBytes_AS_STRING(code), (size_t)PyBytes_GET_SIZE(code));
-    program->end = program->code + PyBytes_GET_SIZE(code);
+    memcpy(program->code, PyBytes_AS_STRING(code), length);
+    program->end = program->code + length;
     program->columns = (int)columns;
     program->constants = PyTuple_GET_SIZE(constants);
     program->scratch = 0;
-    for (const uint8_t *at = program->code; at < program->end; at += WIDTH)
-        if (SCRATCH <= at[1] && at[1] < CONSTANT && at[1] - SCRATCH >= program->scratch)
-            program->scratch = at[1] - SCRATCH + 1;
-    for (const uint8_t *at = program->code; at < program->end; at += WIDTH)
-        if (!is_valid(program, at)) {
+    memset(program->is_written, 0, SCRATCH);
+    uint8_t known[CONSTANT] = {0};
+    memset(known, 1, (size_t)columns);
+    for (const uint8_t *at = program->code; at < program->end; at += WIDTH) {
+        if (!is_valid(program, at, known)) {
             PyErr_SetString(PyExc_ValueError, "the program has an instruction that does not exist");
             PyMem_Free(program->code);
             return -1;
         }
+        known[at[1]] = 1;
+        if (at[1] < SCRATCH)
+            program->is_written[at[1]] = 1;
+        else if (at[1] - SCRATCH >= program->scratch)
+            program->scratch = at[1] - SCRATCH + 1;
+    }
     join_products(program);
     return 0;
 }
 
-/* The size of one number where the format is that of real or complex numbers in single or double precision, else 0. */
-static size_t number_size(const char *format)
+/* ---- arrays ---- */
+
+/* Bytes of one number where the format is that of aligned real or complex numbers in single or double precision, else 0. */
+static size_t number_bytes(const char *format)
 {
     if (*format == 'Z')
         format++;
@@ -149,62 +174,102 @@ static size_t number_size(const char *format)
 static int overlap(const Py_buffer *a, const Py_buffer *b)
 {
     const char *first = a->buf, *second = b->buf;
-    return first != second && first < second + b->len && second < first + a->len;
+    return first < second + b->len && second < first + a->len;
 }
 
-/* Opens all arrays before any is changed; returns how many are open, and with an exception set where one does not fit. */
-static Py_ssize_t open_arrays(const Program *program, PyObject *const *columns, Py_ssize_t rows, Py_buffer *views,
-                              size_t *size)
+/* What opening the arrays found: all as they should be; some to be copied first, since they are only read and lie
+   scattered, unaligned, or where others are written; or an error. */
+typedef enum { FIT, TO_BE_COPIED, FAILED } Fit;
+
+typedef struct {
+    Py_buffer *views; /* rows times columns, row by row */
+    Py_ssize_t rows, opened, bytes;
+    size_t width; /* bytes of a number */
+} Arrays;
+
+static Fit misfit(const Program *program, const Py_buffer *view, int column, Py_ssize_t row)
 {
-    Py_ssize_t opened = 0;
-    *size = 0;
-    for (Py_ssize_t row = 0; row < rows; row++)
-        for (int column = 0; column < program->columns; column++) {
-            int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (is_written(program, column) ? PyBUF_WRITABLE : 0);
-            Py_buffer *view = &views[opened], *first = &views[row * program->columns];
-            if (PyObject_GetBuffer(PyTuple_GET_ITEM(columns[column], row), view, flags) < 0)
-                return opened;
-            opened++;
-            if (*size == 0)
-                *size = number_size(view->format);
-            if (*size == 0 || number_size(view->format) != *size || view->len != first->len) {
-                PyErr_Format(PyExc_ValueError,
-                             "arrays of one dtype, float32, float64 or their complex kin, and of equal sizes are "
-                             "expected; array %d of row %zd has format '%s' and %zd bytes",
-                             column, row, view->format, view->len);
-                return opened;
-            }
-            for (Py_buffer *other = first; other < view; other++)
-                if (overlap(other, view)) {
-                    PyErr_Format(PyExc_ValueError, "the arrays of row %zd overlap in memory", row);
-                    return opened;
-                }
-        }
-    return opened;
+    if (!program->is_written[column] && view->format[0] == '=')
+        return TO_BE_COPIED;
+    PyErr_Format(PyExc_ValueError,
+                 "arrays of one dtype, float32, float64 or their complex kin, and of equal sizes are expected; "
+                 "array %d of row %zd has format '%s' and %zd bytes",
+                 column, row, view->format, view->len);
+    return FAILED;
 }
+
+static Fit open_row(const Program *program, PyObject *const *columns, Py_ssize_t row, Arrays *arrays)
+{
+    Py_buffer *first = &arrays->views[row * program->columns];
+    for (int column = 0; column < program->columns; column++) {
+        Py_buffer *view = &first[column];
+        int written = program->is_written[column];
+        int flags = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS | (written ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(PyTuple_GET_ITEM(columns[column], row), view, flags) < 0) {
+            if (written || !PyErr_ExceptionMatches(PyExc_ValueError))
+                return FAILED;
+            PyErr_Clear();
+            return TO_BE_COPIED;
+        }
+        arrays->opened++;
+        arrays->bytes += view->len;
+        if (arrays->width == 0)
+            arrays->width = number_bytes(view->format);
+        if (arrays->width == 0 || number_bytes(view->format) != arrays->width || view->len != first->len)
+            return misfit(program, view, column, row);
+        for (int other = 0; other < column; other++) {
+            int written_too = program->is_written[other];
+            if ((!written && !written_too) || !overlap(&first[other], view))
+                continue;
+            if (!written || !written_too)
+                return TO_BE_COPIED;
+            PyErr_Format(PyExc_ValueError, "arrays %d and %d of row %zd overlap in memory", other, column, row);
+            return FAILED;
+        }
+    }
+    return FIT;
+}
+
+/* Opens all arrays before any is changed. */
+static Fit open_arrays(const Program *program, PyObject *const *columns, Arrays *arrays)
+{
+    Fit fit = FIT;
+    for (Py_ssize_t row = 0; fit == FIT && row < arrays->rows; row++)
+        fit = open_row(program, columns, row, arrays);
+    return fit;
+}
+
+static void close_arrays(Arrays *arrays)
+{
+    while (arrays->opened)
+        PyBuffer_Release(&arrays->views[--arrays->opened]);
+    PyMem_Free(arrays->views);
+}
+
+/* ---- threads ---- */
 
 /* One thread's share of the work: the same part of every row. */
 typedef struct {
     const Program *program;
-    const Py_buffer *views;
-    Py_ssize_t rows, block;
-    size_t size;
-    char *scratch;
-    int number, count;
+    const Arrays *arrays;
+    char *scratch; /* and after it the program's numbers */
+    Py_ssize_t block;
+    int index, count;
 } Share;
 
 static void *run_share(void *argument)
 {
     const Share *share = argument;
-    for (Py_ssize_t row = 0; row < share->rows; row++) {
-        const Py_buffer *views = share->views + row * share->program->columns;
-        Py_ssize_t lines = views->len / LINE, start = lines * share->number / share->count * LINE;
-        Py_ssize_t next = share->number + 1, end = next == share->count ? views->len : lines * next / share->count * LINE;
-        Py_ssize_t size = (Py_ssize_t)share->size;
-        if (size == sizeof(float))
-            run_float(share->program, views, (float *)share->scratch, share->block, start / size, end / size);
+    const Py_ssize_t width = (Py_ssize_t)share->arrays->width;
+    for (Py_ssize_t row = 0; row < share->arrays->rows; row++) {
+        const Py_buffer *views = share->arrays->views + row * share->program->columns;
+        Py_ssize_t lines = views->len / LINE, last = share->index + 1 == share->count;
+        Py_ssize_t start = lines * share->index / share->count * LINE / width;
+        Py_ssize_t end = (last ? views->len : lines * (share->index + 1) / share->count * LINE) / width;
+        if (width == sizeof(float))
+            run_float(share->program, views, (float *)share->scratch, share->block, start, end);
         else
-            run_double(share->program, views, (double *)share->scratch, share->block, start / size, end / size);
+            run_double(share->program, views, (double *)share->scratch, share->block, start, end);
     }
     return NULL;
 }
@@ -231,18 +296,31 @@ static void run_shares(Share *shares)
 }
 #endif
 
-static int run_rows(const Program *program, PyObject *constants, const Py_buffer *views, Py_ssize_t rows, size_t size,
-                    int threads)
+static int read_numbers(PyObject *constants, size_t width, void *numbers)
 {
-    Py_ssize_t total = 0;
-    for (Py_ssize_t row = 0; row < rows; row++)
-        total += views[row * program->columns].len * program->columns;
-    Py_ssize_t most = threads < MOST_THREADS ? threads : MOST_THREADS, count = total / SHARE;
-    count = count < 1 ? 1 : count > most ? most : count;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        double value = PyFloat_AsDouble(PyTuple_GET_ITEM(constants, i));
+        if (value == -1.0 && PyErr_Occurred())
+            return -1;
+        if (width == sizeof(float))
+            ((float *)numbers)[i] = (float)value;
+        else
+            ((double *)numbers)[i] = value;
+    }
+    return 0;
+}
 
-    Py_ssize_t block = CACHE / (Py_ssize_t)(size * (size_t)(program->columns + program->scratch)) / 16 * 16;
-    Py_ssize_t before = program->scratch * block;
-    Py_ssize_t length = ((before + program->constants) * (Py_ssize_t)size / LINE + 1) * LINE;
+static int run_rows(const Program *program, PyObject *constants, const Arrays *arrays, int threads)
+{
+    double numbers[256 - CONSTANT];
+    if (read_numbers(constants, arrays->width, numbers) < 0)
+        return -1;
+    Py_ssize_t width = (Py_ssize_t)arrays->width, count = arrays->bytes / THREAD_BYTES + 1;
+    count = count < threads ? count : threads;
+    Py_ssize_t block = BLOCK_BYTES / (width * (program->columns + program->scratch)) / 16 * 16;
+    block = block < 16 ? 16 : block;
+    Py_ssize_t scratch = program->scratch * block * width;
+    Py_ssize_t length = ((scratch + program->constants * width) / LINE + 1) * LINE;
     char *memory = PyMem_Malloc((size_t)(length * count + LINE));
     if (memory == NULL) {
         PyErr_NoMemory();
@@ -250,45 +328,32 @@ static int run_rows(const Program *program, PyObject *constants, const Py_buffer
     }
     Share shares[MOST_THREADS];
     for (int i = 0; i < count; i++) {
-        char *scratch = memory + (LINE - (uintptr_t)memory % LINE) + i * length;
-        shares[i] = (Share){program, views, rows, block, size, scratch, i, (int)count};
-        for (Py_ssize_t j = 0; j < program->constants; j++) {
-            double value = PyFloat_AsDouble(PyTuple_GET_ITEM(constants, j));
-            if (size == sizeof(float))
-                ((float *)scratch)[before + j] = (float)value;
-            else
-                ((double *)scratch)[before + j] = value;
-        }
+        char *own = memory + (LINE - (uintptr_t)memory % LINE) + i * length;
+        memcpy(own + scratch, numbers, (size_t)(program->constants * width));
+        shares[i] = (Share){program, arrays, own, block, i, (int)count};
     }
-    if (!PyErr_Occurred()) {
-        PyThreadState *state = total < LARGE ? NULL : PyEval_SaveThread();
-        run_shares(shares);
-        if (state != NULL)
-            PyEval_RestoreThread(state);
-    }
+    PyThreadState *state = arrays->bytes < UNLOCKED_BYTES ? NULL : PyEval_SaveThread();
+    run_shares(shares);
+    if (state != NULL)
+        PyEval_RestoreThread(state);
     PyMem_Free(memory);
-    return PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
-static int run_columns(const Program *program, PyObject *constants, PyObject *const *columns, Py_ssize_t rows,
-                       int threads)
+/* ---- module ---- */
+
+static Fit run_columns(const Program *program, PyObject *constants, PyObject *const *columns, Py_ssize_t rows, int threads)
 {
-    Py_buffer *views = PyMem_Calloc((size_t)(rows * program->columns) + 1, sizeof(Py_buffer));
-    if (views == NULL) {
+    Arrays arrays = {PyMem_Calloc((size_t)(rows * program->columns) + 1, sizeof(Py_buffer)), rows, 0, 0, 0};
+    if (arrays.views == NULL) {
         PyErr_NoMemory();
-        return -1;
+        return FAILED;
     }
-    size_t size;
-    int failed = 0;
-    Py_ssize_t opened = open_arrays(program, columns, rows, views, &size);
-    if (opened < rows * program->columns || PyErr_Occurred())
-        failed = -1;
-    else if (rows)
-        failed = run_rows(program, constants, views, rows, size, threads);
-    while (opened)
-        PyBuffer_Release(&views[--opened]);
-    PyMem_Free(views);
-    return failed;
+    Fit fit = open_arrays(program, columns, &arrays);
+    if (fit == FIT && rows && run_rows(program, constants, &arrays, threads) < 0)
+        fit = FAILED;
+    close_arrays(&arrays);
+    return fit;
 }
 
 static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
@@ -298,7 +363,7 @@ static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
         return NULL;
     }
     long threads = PyLong_AsLong(arguments[3]);
-    if (PyErr_Occurred())
+    if (threads == -1 && PyErr_Occurred())
         return NULL;
     PyObject *const *columns = &PyTuple_GET_ITEM(arguments[2], 0);
     Py_ssize_t width = PyTuple_GET_SIZE(arguments[2]);
@@ -310,12 +375,10 @@ static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
     Program program;
     if (read_program(&program, arguments[0], arguments[1], width) < 0)
         return NULL;
-    int failed = run_columns(&program, arguments[1], columns, PyTuple_GET_SIZE(columns[0]),
-                             (int)(threads < MOST_THREADS ? threads : MOST_THREADS));
+    threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
+    Fit fit = run_columns(&program, arguments[1], columns, PyTuple_GET_SIZE(columns[0]), (int)threads);
     PyMem_Free(program.code);
-    if (failed)
-        return NULL;
-    Py_RETURN_NONE;
+    return fit == FAILED ? NULL : PyBool_FromLong(fit == FIT);
 }
 
 static int execute(PyObject *module)
@@ -332,15 +395,16 @@ static int execute(PyObject *module)
     }
     int failed = operations == NULL || PyModule_AddObjectRef(module, "operations", operations) < 0;
     Py_XDECREF(operations);
-    return failed || PyModule_AddIntConstant(module, "SCRATCH", SCRATCH) < 0 ||
-                   PyModule_AddIntConstant(module, "CONSTANT", CONSTANT) < 0
+    return failed || PyModule_AddIntMacro(module, VERSION) < 0 || PyModule_AddIntMacro(module, SCRATCH) < 0 ||
+                   PyModule_AddIntMacro(module, CONSTANT) < 0
                ? -1
                : 0;
 }
 
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
-     "run(program, constants, columns, threads): run a program over the arrays of each row, which it changes in place."},
+     "run(program, constants, columns, threads): run a program over the arrays of each row, some of which it changes.\n\n"
+     "Returns False, and does nothing, where arrays that are only read have to be copied first."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,7 +3,7 @@
 A rule such as ``def decay(w, g): w *= 0.9; w -= g`` is plain NumPy, which goes over whole arrays once for every
 operation. Where the compiled kernels are there, the rule is called once with stand-ins that write down its
 operations, and the compiled loop does them all on one block after another while it lies in the processor's cache.
-The numbers are the same bit for bit.
+The numbers are the same bit for bit; only NumPy's warnings about them are not given.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ from typing import Any
 
 import numpy as np
 
+VERSION = 1  # of the programs that are written here
+
 try:
     from autograd.kernels import compiled
+
+    if compiled.VERSION != VERSION:  # built before the sources changed
+        compiled = None  # type: ignore[assignment]
 except ImportError:  # no C compiler at install
     compiled = None  # type: ignore[assignment]
 
 __all__ = ["BLOCK", "apply_elementwise", "fusable", "is_fusable", "is_fused"]
 
 BLOCK = 262144  # elements of a large array that a rule of NumPy sees at a time, so that they stay in the cache
+MOST_THREADS = 64
 
 Rule = Callable[..., None]
 
@@ -29,8 +35,8 @@ Rule = Callable[..., None]
 def _thread_count() -> int:
     """What OMP_NUM_THREADS says, as for NumPy's matrix products, else all processors that this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
+    if wanted.isdecimal() and int(wanted):
+        return min(int(wanted), MOST_THREADS)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -40,16 +46,18 @@ THREADS = _thread_count()
 def fusable(rule: Any) -> Any:
     """Mark a rule that makes do with the operations which can be fused.
 
-    These are arithmetic with Python's numbers, ``<`` and ``>``, ``np.where``, and NumPy's maximum, minimum, negative,
-    square, sqrt, absolute, sign and positive, all with ``out``; ``x[...] = y``; and no branch on an array's numbers.
+    These are arithmetic with Python's numbers, ``<`` and ``>`` as conditions of ``np.where``, NumPy's maximum, minimum,
+    negative, square, sqrt, absolute, sign and positive, all with ``out``, and ``x[...] = y``. Called with stand-ins,
+    once for all arrays, the rule sees neither their numbers nor their shape or dtype.
     """
-    rule.is_fusable = True
+    rule.fusable = rule
     return rule
 
 
 def is_fusable(rule: Any) -> bool:
-    """Whether the rule carries the mark of :func:`fusable`."""
-    return getattr(rule, "is_fusable", False)
+    """Whether this very rule, not one that it wraps, carries the mark of :func:`fusable`."""
+    function = getattr(rule, "__func__", rule)
+    return getattr(function, "fusable", None) is function
 
 
 def is_fused(dtype: Any) -> bool:
@@ -63,10 +71,11 @@ def apply_elementwise(rule: Rule, columns: list[list[Any]], fuse: bool) -> None:
     Parameters
     ----------
     rule : callable
-        Sees real vectors of one length, which may be any piece of a row's arrays; complex numbers are two real ones.
+        Sees real vectors of one length, which may be any piece of a row's arrays, or stand-ins for them; complex
+        numbers are two real ones.
     columns : list of lists of arrays
-        One list for each argument of the rule. All arrays are C-contiguous and of one dtype, those of a row have
-        equal sizes.
+        One list for each argument of the rule. All arrays are of one dtype, those of a row have equal sizes, those
+        that are changed are aligned and C-contiguous and share no memory.
     fuse : bool
         Whether to fuse the rule, which :func:`fusable` describes, where :func:`is_fused` says that it can be.
 
@@ -74,19 +83,28 @@ def apply_elementwise(rule: Rule, columns: list[list[Any]], fuse: bool) -> None:
     ------
     TypeError
         For an operation that cannot be fused.
+    ValueError
+        For arrays that do not fit. None is changed then, where the rule is fused.
     """
     if not columns[0]:
         return
-    dtype = columns[0][0].dtype
-    if fuse and is_fused(dtype):
-        trace = Trace()
-        rule(*(Operand(trace, place) for place in range(len(columns))))
-        compiled.run(bytes(trace.code), tuple(trace.constants), tuple(map(tuple, columns)), THREADS)
+    if fuse and is_fused(columns[0][0].dtype):
+        _run(rule, columns)
         return
     for row in zip(*columns, strict=True):
         vectors = [_real(array.reshape(-1)) for array in row]
         for start in range(0, vectors[0].size, BLOCK):
             rule(*(vector[start : start + BLOCK] for vector in vectors))
+
+
+def _run(rule: Rule, columns: list[list[Any]]) -> None:
+    trace = Trace()
+    rule(*(Operand(trace, place) for place in range(len(columns))))
+    code, constants = bytes(trace.code), tuple(trace.constants)
+    if not compiled.run(code, constants, tuple(map(tuple, columns)), THREADS):
+        changed = set(trace.code[1::5])
+        copied = (column if i in changed else map(np.array, column) for i, column in enumerate(columns))
+        compiled.run(code, constants, tuple(map(tuple, copied)), THREADS)
 
 
 def _real(vector: Any) -> Any:
@@ -107,17 +125,31 @@ class Trace:
     def record(self, operation: int, a: Any, b: Any = None, c: Any = None, *, out: Operand | None = None) -> Operand:
         """Add an instruction; returns ``out``, or a new operand that holds the result."""
         if out is None:
-            if self.scratch == compiled.CONSTANT:
-                raise TypeError("an elementwise rule has too many intermediate results to be fused")
-            out = Operand(self, self.scratch)
-            self.scratch += 1
+            out = Operand(self, self.fresh())
         elif type(out) is not Operand:
             raise TypeError(f"an elementwise rule changes none but its own arrays; got {type(out).__name__}")
+        self.write(operation, out._place, a, b, c)
+        return out
+
+    def compare(self, operation: int, a: Any, b: Any) -> Mask:
+        """Add a comparison."""
+        mask = Mask(self, self.fresh())
+        self.write(operation, mask._place, a, b)
+        return mask
+
+    def fresh(self) -> int:
+        """A block to work in that nobody has used."""
+        if self.scratch == compiled.CONSTANT:
+            raise TypeError("an elementwise rule has too many intermediate results to be fused")
+        self.scratch += 1
+        return self.scratch - 1
+
+    def write(self, operation: int, place: int, a: Any, b: Any = None, c: Any = None) -> None:
+        """Add an instruction whose result goes to ``place``."""
         first = self._place(a)
         second = first if b is None else self._place(b)
         third = first if c is None else self._place(c)
-        self.code += bytes((operation, out._place, first, second, third))
-        return out
+        self.code += bytes((operation, place, first, second, third))
 
     def _place(self, value: Any) -> int:
         if type(value) is Operand:
@@ -131,8 +163,8 @@ class Trace:
         return place
 
 
-class Operand:
-    """Stands for an array while a rule is traced: writes down what is done to it."""
+class _StandIn:
+    """Knows where in a program's memory it lies."""
 
     __slots__ = ("_place", "_trace")
     __hash__ = None  # type: ignore[assignment]
@@ -141,29 +173,53 @@ class Operand:
         self._trace = trace
         self._place = place
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (None,), **options: Any) -> Operand:
-        operation = _OPERATIONS.get(ufunc)
+    def __bool__(self) -> bool:
+        raise TypeError("an elementwise rule cannot branch on the numbers in an array; use np.where")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (None,), **options: Any) -> Any:
+        operation, trace = _OPERATIONS.get(ufunc), self._trace
         if operation is None or method != "__call__" or options:
-            raise TypeError(
-                f"an elementwise rule cannot use np.{ufunc.__name__}{_described(method, options)} when fused"
-            )
-        return self._trace.record(operation, *inputs, out=out[0])
+            used = f"{ufunc.__name__}{_described(method, options)}"
+            raise TypeError(f"an elementwise rule cannot use np.{used} when fused")
+        if not any(type(each) is Operand for each in inputs):
+            raise TypeError(f"an elementwise rule gives np.{ufunc.__name__} one of its arrays when fused")
+        if ufunc in _COMPARISONS and out == (None,):
+            return trace.compare(operation, *inputs)
+        return trace.record(operation, *inputs, out=out[0])
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Operand:
         if function is not np.where or len(args) != 3:
             raise TypeError(f"an elementwise rule cannot use np.{function.__name__} when fused")
-        return self._trace.record(_WHERE, *args)
+        condition, x, y = args
+        if not isinstance(condition, _StandIn) or not (type(x) is Operand or type(y) is Operand):
+            raise TypeError("an elementwise rule gives np.where a condition and one of its arrays when fused")
+        return self._trace.record(_WHERE, Operand(self._trace, condition._place), x, y)
+
+
+class Mask(_StandIn):
+    """Stands for a comparison of arrays: a condition for ``np.where``."""
+
+    __slots__ = ()
+
+
+class Operand(_StandIn):
+    """Stands for an array while a rule is traced: writes down what is done to it."""
+
+    __slots__ = ()
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if key is not Ellipsis:
             raise TypeError("an elementwise rule sets an array as a whole, x[...] = y")
-        self._trace.record(_COPY, value, out=self)
+        self._trace.write(_COPY, self._place, value)
 
     def __neg__(self) -> Operand:
         return self._trace.record(_OPERATIONS[np.negative], self)
 
-    def __bool__(self) -> bool:
-        raise TypeError("an elementwise rule cannot branch on the numbers in an array; use np.where")
+    def __lt__(self, other: Any) -> Mask:
+        return self._trace.compare(_OPERATIONS[np.less], self, other)
+
+    def __gt__(self, other: Any) -> Mask:
+        return self._trace.compare(_OPERATIONS[np.greater], self, other)
 
 
 def _described(method: str, options: dict[str, Any]) -> str:
@@ -181,12 +237,11 @@ def _add_operators() -> None:
     for symbol, ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide}.items():
         for prefix, operator in zip(("", "r", "i"), operators(_OPERATIONS[ufunc]), strict=True):
             setattr(Operand, f"__{prefix}{symbol}__", operator)
-    for symbol, ufunc in {"lt": np.less, "gt": np.greater}.items():
-        setattr(Operand, f"__{symbol}__", operators(_OPERATIONS[ufunc])[0])
 
 
 if compiled is not None:
     _CODES = {name: code for code, name in enumerate(compiled.operations)}
     _WHERE, _COPY = _CODES.pop("where"), _CODES["positive"]
     _OPERATIONS = {getattr(np, name): code for name, code in _CODES.items()}
+    _COMPARISONS = {np.greater, np.less}
     _add_operators()
