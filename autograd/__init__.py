@@ -19,6 +19,7 @@ if (_Path(__file__).parent / "tracer.py").exists():
     )
 
 from autograd import numpy
+from autograd.allocator import keep_freed_memory as _keep_freed_memory
 from autograd.anomaly import detect_anomaly, record_lines
 from autograd.critical import classify_critical_point
 from autograd.declare import linear, primitive, registry
@@ -74,6 +75,8 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+_keep_freed_memory()
 
 
 def __getattr__(name: str) -> _Any:
