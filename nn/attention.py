@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd import primitive
 from autograd.dispatch import Differentiable, bare
+from autograd.kernels import in_rows
 from autograd.precision import in_half
 from nn.dropout import dropout
 
@@ -34,6 +35,8 @@ def _attention_weights(query: Any, key: Any, bias: Any = None, scale: float = 1.
                 scores += bias
             else:
                 scores = np.add(scores, bias, dtype=scores.dtype)
+        if in_rows("softmax", scores, dim=-1, parameter=empty, out=scores) is not None:
+            return scores
         # Not −∞ for the row without a key: its scores less their maximum would be NaN.
         scores -= np.maximum.reduce(scores, axis=-1, keepdims=True, initial=np.finfo(scores.dtype).min)
     np.exp(scores, out=scores)
@@ -116,14 +119,9 @@ def _attention_vjp(
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, to_value, None
     slope = np.matmul(g, np.swapaxes(value, -1, -2))
-    if isinstance(slope, Differentiable) or isinstance(weights, Differentiable):
-        slope = slope if kept is None else slope * kept
-        slope = weights * (slope - _inner(slope, weights))
-    else:
-        if kept is not None:
-            slope *= kept
-        slope -= _inner(slope, weights)
-        slope *= weights
+    slope = slope if kept is None else slope * kept
+    found = in_rows("softmax_slope", slope, weights, dim=-1)
+    slope = weights * (slope - _inner(slope, weights)) if found is None else found
     to_query, to_key, to_bias = _to_arguments(slope, query, key, scale, needs)
     return to_query, to_key, to_value, to_bias
 

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from autograd import Tensor, manual_seed
-from autograd.kernels import fusion
+from autograd.kernels import fusion, native
 from optim import LAMB, SGD, Adafactor, Adam, Lion, Muon, Optimizer, Rprop
 
 
@@ -19,8 +19,8 @@ from optim import LAMB, SGD, Adafactor, Adam, Lion, Muon, Optimizer, Rprop
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test with the compiled kernels, and with NumPy alone."""
     if request.param == "plain":
-        monkeypatch.setattr(fusion, "compiled", None)
-    elif fusion.compiled is None:
+        monkeypatch.setattr(native, "compiled", None)
+    elif native.compiled is None:
         pytest.skip("the kernels are not compiled")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from autograd.dispatch import bare
 from autograd.elementwise import conjugated
+from autograd.kernels import in_rows
 
 __all__ = ["Followed", "OpaqueError", "called", "definition", "rule_formula"]
 
@@ -171,6 +172,9 @@ class _Reader:
 
     def value(self, expression: ast.expr, scope: Scope) -> Any:
         """The value of an expression; _UNKNOWN where a name in it has none, or computing it fails."""
+        function = expression.func if isinstance(expression, ast.Call) else None
+        if isinstance(function, ast.Name) and self.outside.get(function.id) is in_rows:
+            return None  # what a kernel would compute is read from its twin
         names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
         inside = {name: scope[name].value() for name in names if name in scope}
         if any(value is _UNKNOWN for value in inside.values()):

@@ -1,5 +1,6 @@
-"""Fused array kernels: compiled where a C compiler was found at install, else plain NumPy with equal results."""
+"""Loops over arrays: compiled where a C compiler was found at install, else plain NumPy."""
 
 from autograd.kernels.fusion import apply_elementwise, fusable, is_fusable, is_fused
+from autograd.kernels.rows import in_rows
 
-__all__ = ["apply_elementwise", "fusable", "is_fusable", "is_fused"]
+__all__ = ["apply_elementwise", "fusable", "in_rows", "is_fusable", "is_fused"]

@@ -3,18 +3,12 @@
 
    Results are those of NumPy bit for bit: each operation is rounded as IEEE 754 says, none is contracted or reordered. */
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "common.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #define HAS_THREADS
 #endif
-
-enum { VERSION = 1 }; /* of the programs: fusion.py takes no other */
 
 #define BINARY_OPERATIONS(X) X(add) X(subtract) X(multiply) X(divide) X(maximum) X(minimum) X(greater) X(less)
 #define UNARY_OPERATIONS(X) X(negative) X(square) X(sqrt) X(absolute) X(sign) X(positive)
@@ -33,9 +27,7 @@ enum {
 enum { SCRATCH = 64, CONSTANT = 128, WIDTH = 5 };
 
 enum {
-    LINE = 64,                 /* bytes of a cache line */
     BLOCK_BYTES = 8 << 10,     /* of all arrays' and scratch blocks together: half of a small cache */
-    UNLOCKED_BYTES = 64 << 10, /* of all arrays, from which other Python threads may run meanwhile */
     THREAD_BYTES = 8 << 20,    /* of all arrays for each further thread */
     MOST_THREADS = 64,
 };
@@ -46,18 +38,6 @@ typedef struct {
     Py_ssize_t constants;
     uint8_t is_written[SCRATCH]; /* which columns it changes */
 } Program;
-
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
-
-#if defined(__GNUC__)
-#define VECTORIZED _Pragma("omp simd")
-#else
-#define VECTORIZED
-#endif
 
 #define NUMBER float
 #define RUN run_float
@@ -160,16 +140,6 @@ static int read_program(Program *program, PyObject *code, PyObject *constants, P
 }
 
 /* ---- arrays ---- */
-
-/* Bytes of one number where the format is that of aligned real or complex numbers in single or double precision, else 0. */
-static size_t number_bytes(const char *format)
-{
-    if (*format == 'Z')
-        format++;
-    if (format[0] == '\0' || format[1] != '\0')
-        return 0;
-    return *format == 'f' ? sizeof(float) : *format == 'd' ? sizeof(double) : 0;
-}
 
 static int overlap(const Py_buffer *a, const Py_buffer *b)
 {
@@ -340,7 +310,7 @@ static int run_rows(const Program *program, PyObject *constants, const Arrays *a
     return 0;
 }
 
-/* ---- module ---- */
+/* ---- what Python calls ---- */
 
 static Fit run_columns(const Program *program, PyObject *constants, PyObject *const *columns, Py_ssize_t rows, int threads)
 {
@@ -356,7 +326,7 @@ static Fit run_columns(const Program *program, PyObject *constants, PyObject *co
     return fit;
 }
 
-static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+PyObject *fusion_run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
 {
     if (count != 4 || !PyTuple_Check(arguments[2]) || PyTuple_GET_SIZE(arguments[2]) == 0) {
         PyErr_SetString(PyExc_TypeError, "run(program, constants, columns, threads) takes a tuple of tuples of arrays");
@@ -381,51 +351,12 @@ static PyObject *run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py
     return fit == FAILED ? NULL : PyBool_FromLong(fit == FIT);
 }
 
-static int execute(PyObject *module)
+int fusion_execute(PyObject *module)
 {
 #define AS_NAME(name) #name,
     static const char *const names[] = {OPERATIONS(AS_NAME)};
-    PyObject *operations = PyTuple_New(OPERATION_COUNT);
-    for (int i = 0; operations != NULL && i < OPERATION_COUNT; i++) {
-        PyObject *name = PyUnicode_FromString(names[i]);
-        if (name == NULL)
-            Py_CLEAR(operations);
-        else
-            PyTuple_SET_ITEM(operations, i, name);
-    }
-    int failed = operations == NULL || PyModule_AddObjectRef(module, "operations", operations) < 0;
-    Py_XDECREF(operations);
-    return failed || PyModule_AddIntMacro(module, VERSION) < 0 || PyModule_AddIntMacro(module, SCRATCH) < 0 ||
+    return add_names(module, "operations", names, OPERATION_COUNT) < 0 || PyModule_AddIntMacro(module, SCRATCH) < 0 ||
                    PyModule_AddIntMacro(module, CONSTANT) < 0
                ? -1
                : 0;
-}
-
-static PyMethodDef methods[] = {
-    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
-     "run(program, constants, columns, threads): run a program over the arrays of each row, some of which it changes.\n\n"
-     "Returns False, and does nothing, where arrays that are only read have to be copied first."},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, execute},
-#ifdef Py_mod_gil
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-    {0, NULL},
-};
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "autograd.kernels.compiled",
-    .m_doc = "Elementwise programs over arrays, in one pass over memory.",
-    .m_size = 0,
-    .m_methods = methods,
-    .m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_compiled(void)
-{
-    return PyModuleDef_Init(&definition);
 }

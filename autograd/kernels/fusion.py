@@ -14,15 +14,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1  # of the programs that are written here
-
-try:
-    from autograd.kernels import compiled
-
-    if compiled.VERSION != VERSION:  # built before the sources changed
-        compiled = None  # type: ignore[assignment]
-except ImportError:  # no C compiler at install
-    compiled = None  # type: ignore[assignment]
+from autograd.kernels import native
 
 __all__ = ["BLOCK", "apply_elementwise", "fusable", "is_fusable", "is_fused"]
 
@@ -62,7 +54,7 @@ def is_fusable(rule: Any) -> bool:
 
 def is_fused(dtype: Any) -> bool:
     """Whether rules on arrays of the dtype are fused here."""
-    return compiled is not None and dtype.char in "fdFD" and dtype.isnative
+    return native.compiled is not None and dtype.char in "fdFD" and dtype.isnative
 
 
 def apply_elementwise(rule: Rule, columns: list[list[Any]], fuse: bool) -> None:
@@ -101,10 +93,10 @@ def _run(rule: Rule, columns: list[list[Any]]) -> None:
     trace = Trace()
     rule(*(Operand(trace, place) for place in range(len(columns))))
     code, constants = bytes(trace.code), tuple(trace.constants)
-    if not compiled.run(code, constants, tuple(map(tuple, columns)), THREADS):
+    if not native.compiled.run(code, constants, tuple(map(tuple, columns)), THREADS):
         changed = set(trace.code[1::5])
         copied = (column if i in changed else map(np.array, column) for i, column in enumerate(columns))
-        compiled.run(code, constants, tuple(map(tuple, copied)), THREADS)
+        native.compiled.run(code, constants, tuple(map(tuple, copied)), THREADS)
 
 
 def _real(vector: Any) -> Any:
@@ -120,7 +112,7 @@ class Trace:
     def __init__(self) -> None:
         self.code = bytearray()
         self.constants: list[float] = []
-        self.scratch = compiled.SCRATCH
+        self.scratch = native.compiled.SCRATCH
 
     def record(self, operation: int, a: Any, b: Any = None, c: Any = None, *, out: Operand | None = None) -> Operand:
         """Add an instruction; returns ``out``, or a new operand that holds the result."""
@@ -139,7 +131,7 @@ class Trace:
 
     def fresh(self) -> int:
         """A block to work in that nobody has used."""
-        if self.scratch == compiled.CONSTANT:
+        if self.scratch == native.compiled.CONSTANT:
             raise TypeError("an elementwise rule has too many intermediate results to be fused")
         self.scratch += 1
         return self.scratch - 1
@@ -156,7 +148,7 @@ class Trace:
             return value._place
         if type(value) not in (float, int):
             raise TypeError(f"an elementwise rule takes its arrays and Python's numbers; got {type(value).__name__}")
-        place = compiled.CONSTANT + len(self.constants)
+        place = native.compiled.CONSTANT + len(self.constants)
         if place > 255:
             raise TypeError("an elementwise rule has too many numbers to be fused")
         self.constants.append(value)
@@ -239,8 +231,8 @@ def _add_operators() -> None:
             setattr(Operand, f"__{prefix}{symbol}__", operator)
 
 
-if compiled is not None:
-    _CODES = {name: code for code, name in enumerate(compiled.operations)}
+if native.compiled is not None:
+    _CODES = {name: code for code, name in enumerate(native.compiled.operations)}
     _WHERE, _COPY = _CODES.pop("where"), _CODES["positive"]
     _OPERATIONS = {getattr(np, name): code for name, code in _CODES.items()}
     _COMPARISONS = {np.greater, np.less}

@@ -45,7 +45,7 @@
             LOOP(a[i], number, other, VALUE)                                                                          \
         }
 
-FOR_EACH_PROCESSOR
+FOR_MEMORY
 static void RUN(const Program *program, const Py_buffer *views, NUMBER *scratch, Py_ssize_t block, Py_ssize_t start,
                 Py_ssize_t end)
 {

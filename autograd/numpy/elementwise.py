@@ -16,6 +16,8 @@ import numpy as np
 from autograd.declare import linear, primitive
 from autograd.dispatch import bare, functions, give, without_derivative
 from autograd.elementwise import conjugated, elementwise
+from autograd.kernels import in_rows
+from autograd.operands import check_real
 from autograd.tensor import Tensor
 
 __all__ = [
@@ -114,6 +116,9 @@ def _sigmoid(x: Any) -> Any:
         x = x.astype(np.result_type(x.dtype, np.float16))
     if x.dtype == np.float16:
         return _sigmoid(x.astype(np.float32)).astype(np.float16)
+    found = in_rows("sigmoid", x)
+    if found is not None:
+        return found
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 
@@ -180,12 +185,8 @@ def _relu(x: Any) -> Any:
     """``max(0, x)``; NumPy's maximum with a number is slow on large arrays, and clip's call on small ones."""
     if type(x) is np.ndarray and x.size > 4096 and x.dtype.kind == "f":
         return np.clip(x, 0, np.inf)
-    out = np.maximum(x, 0)
-    if out.dtype.kind == "c":
-        raise TypeError(
-            f"relu() is a function of real numbers; got {out.dtype}, so take its real part or absolute value"
-        )
-    return out
+    check_real("relu", x)
+    return np.maximum(x, 0)
 
 
 relu = elementwise(_relu, lambda out: bare(out) > 0, name="relu")

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd import elementwise
 from autograd.dispatch import Differentiable, bare
+from autograd.kernels import in_rows
 from autograd.numpy.elementwise import sigmoid, tanh
 from autograd.operands import check_real
 from nn.inplace import InplaceModule
@@ -106,10 +107,15 @@ softsign = elementwise(_softsign, lambda input: np.square(1 / (1 + np.abs(input)
 
 def _silu(input: Any) -> Any:
     """``z σ(z)``, also called swish (Elfwing, Uchibe & Doya 2018)."""
-    return input * sigmoid(input)
+    found = in_rows("silu", input)
+    return input * sigmoid(input) if found is None else found
 
 
 def silu_slope(input: Any) -> Any:
+    """``σ(z) (1 + z (1 − σ(z)))``."""
+    found = in_rows("silu_slope", input)
+    if found is not None:
+        return found
     s = sigmoid(input)
     return s * (1 + input * (1 - s))
 
@@ -167,6 +173,9 @@ def _gelu(input: Any) -> Any:
     x = np.asarray(input)
     if x.dtype not in (np.float32, np.float16):
         return x * _normal_cdf(x)
+    found = in_rows("gelu", x)
+    if found is not None:
+        return found
     out = np.empty(x.shape, np.float32)
     values, results = x.reshape(-1), out.reshape(-1)
     for start in range(0, x.size, _BLOCK):
@@ -195,6 +204,9 @@ def _gelu_slope(input: Any, out: Any) -> Any:
     """``Φ(z) + zφ(z)``, where Φ need not be computed again if nobody asks for its derivative."""
     if isinstance(input, Differentiable):
         return _Phi(input) + input * _normal_density(input)
+    found = in_rows("gelu_slope", input, out)
+    if found is not None:
+        return found
     cdf = np.divide(out, input, where=input != 0, out=np.full_like(out, 0.5))
     return cdf + input * _normal_density(input)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd import primitive
 from autograd.dispatch import Differentiable, bare
+from autograd.kernels import in_rows
 from autograd.precision import widened
 
 __all__ = ["as_array", "check_parameters", "per_channel", "standardize"]
@@ -16,6 +17,9 @@ __all__ = ["as_array", "check_parameters", "per_channel", "standardize"]
 
 def _moments(input: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """Mean and biased variance over ``axes``, which stay with length 1."""
+    found = in_rows("moments", input, dim=axes)
+    if found is not None:
+        return tuple(found)
     count = max(1, prod(input.shape[axis] for axis in axes))
     mean = np.sum(input, axis=axes, keepdims=True) / count
     centred = input - mean
@@ -43,6 +47,9 @@ def _standardized(
     spread: Any = (),
 ) -> Any:
     """``γ(x − μ)/σ + β``; the parameters, of ``shape``, are reshaped to ``spread`` to broadcast."""
+    found = in_rows("standardize", input, weight, bias, mean, variance, dim=axes, parameter=eps)
+    if found is not None:
+        return found
     out = input - mean
     out *= 1 / np.sqrt(variance + eps)
     if weight is not None:
@@ -68,6 +75,9 @@ def _standardized_vjp(
     input = widened(input)
     if isinstance(input, Differentiable):  # for higher orders the moments are functions of the input
         mean, variance = _moments(input, axes)
+    found = in_rows("standardize_slope", g, input, weight, mean, variance, dim=axes, parameter=eps)
+    if found is not None:
+        return tuple(found)
     scale = 1 / np.sqrt(variance + eps)
     to_input = to_weight = to_bias = None
     shared = tuple(axis for axis, n in enumerate(spread) if n == 1)

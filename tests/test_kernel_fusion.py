@@ -15,9 +15,9 @@ import pytest
 
 import optim
 from autograd import Tensor
-from autograd.kernels import apply_elementwise, fusable, fusion, is_fusable
+from autograd.kernels import apply_elementwise, fusable, fusion, is_fusable, native
 
-pytestmark = pytest.mark.skipif(fusion.compiled is None, reason="the kernels are not compiled")
+pytestmark = pytest.mark.skipif(native.compiled is None, reason="the kernels are not compiled")
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-40, -1e-310, 3e38, 1e300, np.pi]
 
@@ -228,7 +228,7 @@ def test_a_step_gives_the_same_bits(kind, options, dtype, monkeypatch):
             params[0].grad = params[1].grad = draw(params[0].shape[::-1]).T
         steppers[0].step()
         with monkeypatch.context() as patch:
-            patch.setattr(fusion, "compiled", None)
+            patch.setattr(native, "compiled", None)
             steppers[1].step()
     for p, q in zip(*both, strict=True):
         assert np.array_equal(p.numpy(), q.numpy())
@@ -422,14 +422,14 @@ def test_the_largest_rule_there_is(dtype):
 def test_malformed_programs_are_refused(program, constants):
     x = np.zeros(3)
     with pytest.raises((TypeError, ValueError)):
-        fusion.compiled.run(program, constants, ((x,),), 1)
+        native.compiled.run(program, constants, ((x,),), 1)
     assert not x.any()
 
 
 @pytest.mark.parametrize("threads", [-(10**6), -1, 0, 10**6])
 def test_any_number_of_threads_will_do(threads):
     x = np.zeros(2**21)
-    fusion.compiled.run(b"\x00\x00\x00\x80\x00", (1.0,), ((x,),), threads)
+    native.compiled.run(b"\x00\x00\x00\x80\x00", (1.0,), ((x,),), threads)
     assert (x == 1).all()
 
 
@@ -437,8 +437,8 @@ def test_kernels_built_from_other_sources_are_left_alone():
     code = (
         "import sys, types\n"
         "sys.modules['autograd.kernels.compiled'] = types.SimpleNamespace(VERSION=0)\n"
-        "from autograd.kernels import fusion\n"
-        "assert fusion.compiled is None"
+        "from autograd.kernels import native\n"
+        "assert native.compiled is None"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -446,4 +446,4 @@ def test_kernels_built_from_other_sources_are_left_alone():
 @pytest.mark.parametrize("columns", [(), ((1, 2),), [[np.zeros(3)]], ((np.zeros(3),), ()), ((np.zeros(3),),) * 65])
 def test_malformed_columns_are_refused(columns):
     with pytest.raises(TypeError):
-        fusion.compiled.run(b"", (), columns, 1)
+        native.compiled.run(b"", (), columns, 1)

@@ -1,0 +1,73 @@
+"""Functions of the rows of an array, each in one compiled loop.
+
+Beside each stands its twin in NumPy, where it is used, for other operands and where nothing was compiled. The two
+agree but for rounding: sums are added up in another order, and exponentials may differ in the last place.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from autograd.kernels import native
+
+__all__ = ["in_rows"]
+
+
+def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, out: Any = None) -> Any:
+    """What the compiled kernel makes of the inputs, or None where there is none for them.
+
+    Parameters
+    ----------
+    kernel : str
+        Its name in rows.c, which tells the shapes it takes and gives.
+    *inputs : arrays
+        Plain arrays of one dtype; copied where they are not C-contiguous.
+    dim : int or tuple of ints, optional
+        The axes of the first input that make a row, which have to be the last ones; all by default.
+    parameter : float
+        The one number that a kernel may take.
+    out : array, optional
+        Where the result goes; may be the input where the kernel says so.
+
+    Returns
+    -------
+    array, list of arrays or None
+    """
+    first = inputs[0]
+    if native.compiled is None or type(first) is not np.ndarray:
+        return None
+    code, shapes, outputs, dtypes = _KERNELS[kernel]
+    axes = _row_axes(dim, first.ndim)
+    if axes is None or not first.size or first.dtype.char not in dtypes or not first.dtype.isnative:
+        return None
+    rows, row = first.shape[: first.ndim - axes], first.shape[first.ndim - axes :]
+    full = {"f": first.shape, "r": (*rows, *(1,) * axes), "v": row}
+    for x, kind in zip(inputs, shapes, strict=True):
+        if type(x) is not np.ndarray or x.dtype != first.dtype or x.shape != full[kind]:
+            return None
+    if out is not None and not out.flags.c_contiguous:
+        return None
+    results = [np.empty(full[kind], first.dtype) for kind in outputs] if out is None else [out]
+    arrays = tuple(map(np.ascontiguousarray, inputs))
+    native.compiled.run_rows(code, arrays, tuple(results), prod(row), parameter)
+    return results[0] if len(results) == 1 else results
+
+
+def _row_axes(dim: Any, count: int) -> int | None:
+    """How many axes make a row; None unless they are the last ones."""
+    if dim is None:
+        return count
+    if type(dim) is int:
+        return 1 if dim in (-1, count - 1) else None
+    last = range(count - len(dim), count)
+    return len(dim) if sorted(axis % count for axis in dim) == list(last) else None
+
+
+_KERNELS: dict[str, tuple[int, str, str, str]] = {}
+if native.compiled is not None:
+    c = native.compiled
+    for code, entry in enumerate(zip(c.kernels, c.kernel_inputs, c.kernel_outputs, c.kernel_dtypes, strict=True)):
+        _KERNELS[entry[0]] = (code, *entry[1:])

@@ -1,0 +1,213 @@
+/* The loops of rows.c for one type of NUMBER; included once for each. */
+
+static inline NUMBER NAMED(power_of_two)(int32_t exponent)
+{
+    union {
+        INTEGER bits;
+        NUMBER number;
+    } both = {(INTEGER)(exponent + BIAS) << MANTISSA};
+    return both.number;
+}
+
+/* e^x = 2^n e^r with |r| ≤ ½ ln 2, where the series of e^r has 8 terms in single, 14 in double precision. */
+static inline NUMBER NAMED(exponential)(NUMBER x)
+{
+    const NUMBER rounder = (NUMBER)1.5 * ((INTEGER)1 << MANTISSA); /* added, it leaves no room for a fraction */
+    const NUMBER z = x > LEAST ? (x < MOST ? x : MOST) : LEAST;
+    const NUMBER n = (z * (NUMBER)1.4426950408889634 + rounder) - rounder, r = (z - n * LN2_HIGH) - n * LN2_LOW;
+    NUMBER p = 0;
+    if (MANTISSA == 52) {
+        p = (NUMBER)(1 / 6227020800.0);
+        p = p * r + (NUMBER)(1 / 479001600.0);
+        p = p * r + (NUMBER)(1 / 39916800.0);
+        p = p * r + (NUMBER)(1 / 3628800.0);
+        p = p * r + (NUMBER)(1 / 362880.0);
+        p = p * r + (NUMBER)(1 / 40320.0);
+    }
+    p = p * r + (NUMBER)(1 / 5040.0);
+    p = p * r + (NUMBER)(1 / 720.0);
+    p = p * r + (NUMBER)(1 / 120.0);
+    p = p * r + (NUMBER)(1 / 24.0);
+    p = p * r + (NUMBER)(1 / 6.0);
+    p = p * r + (NUMBER)0.5;
+    p = 1 + (r + r * r * p);
+    const int32_t exponent = (int32_t)n, half = exponent >> 1; /* in two steps, so that no power is out of range */
+    p = p * NAMED(power_of_two)(half) * NAMED(power_of_two)(exponent - half);
+    return x == x ? p : x;
+}
+
+static inline NUMBER NAMED(logistic)(NUMBER x)
+{
+    return 1 / (1 + NAMED(exponential)(-x));
+}
+
+#define MAP(name, VALUE)                                                                                              \
+    FOR_ARITHMETIC static void NAMED(name)(const Job *job)                                                            \
+    {                                                                                                                 \
+        const Py_ssize_t n = job->rows * job->length;                                                                 \
+        const NUMBER *restrict input = INPUT(0);                                                                      \
+        NUMBER *restrict output = OUTPUT(1);                                                                          \
+        VECTORIZED for (Py_ssize_t i = 0; i < n; i++)                                                                 \
+        {                                                                                                             \
+            const NUMBER x = input[i];                                                                                \
+            output[i] = (VALUE);                                                                                      \
+        }                                                                                                             \
+    }
+
+MAP(sigmoid, NAMED(logistic)(x))
+MAP(silu, x * NAMED(logistic)(x))
+
+static inline NUMBER NAMED(slope_of_silu)(NUMBER x)
+{
+    const NUMBER s = NAMED(logistic)(x);
+    return s * (1 + x * (1 - s));
+}
+
+MAP(silu_slope, NAMED(slope_of_silu)(x))
+
+#if MANTISSA == 23
+/* max(0, x) − |x| Φ(−|x|); the polynomial is that of the tail in nn/activation/smooth.py. */
+static inline NUMBER NAMED(normal_weighted)(NUMBER x)
+{
+    const NUMBER size = x < 0 ? -x : x, near = size > 20 ? 20 : size, z = near * 0.70710678118654752f;
+    const NUMBER t = 1 / (0.5f * z + 1);
+    NUMBER p = t * 0.170891051f - 0.822231333f;
+    p = p * t + 1.48865869f;
+    p = p * t - 1.13534334f;
+    p = p * t + 0.27894771f;
+    p = p * t - 0.186315043f;
+    p = p * t + 0.0967894238f;
+    p = p * t + 0.374091429f;
+    p = p * t + 1.0000237f;
+    p = p * t - 1.26551223f;
+    return (x < 0 ? 0 : x) - 0.5f * near * t * NAMED(exponential)(p - z * z);
+}
+
+MAP(gelu, NAMED(normal_weighted)(x))
+#endif
+
+/* Φ(x) + x φ(x), where Φ follows from the output x Φ(x). */
+FOR_ARITHMETIC
+static void NAMED(gelu_slope)(const Job *job)
+{
+    const Py_ssize_t n = job->rows * job->length;
+    const NUMBER *restrict input = INPUT(0), *restrict result = INPUT(1);
+    NUMBER *restrict output = OUTPUT(2);
+    VECTORIZED for (Py_ssize_t i = 0; i < n; i++)
+    {
+        const NUMBER x = input[i], density = NAMED(exponential)((NUMBER)-0.5 * x * x) * (NUMBER)0.39894228040143268;
+        output[i] = (x == 0 ? (NUMBER)0.5 : result[i] / x) + x * density;
+    }
+}
+
+/* e^(x − max x)/Σ, which cannot overflow; input and output may be the same. */
+FOR_ARITHMETIC
+static void NAMED(softmax)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *x = INPUT(0) + row * n;
+        NUMBER *output = OUTPUT(1) + row * n, most = -LARGEST, sum = 0;
+        GREATEST(most) for (Py_ssize_t i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
+        SUMMED(sum) for (Py_ssize_t i = 0; i < n; i++)
+        {
+            output[i] = NAMED(exponential)(x[i] - most);
+            sum += output[i];
+        }
+        if (sum == 0) { /* all are −∞ */
+            for (Py_ssize_t i = 0; i < n; i++)
+                output[i] = (NUMBER)job->parameter;
+            continue;
+        }
+        VECTORIZED for (Py_ssize_t i = 0; i < n; i++) output[i] /= sum;
+    }
+}
+
+/* s ⊙ (v − Σ s v): the cotangent of the logits for that of the output, or the other way round. */
+FOR_ARITHMETIC
+static void NAMED(softmax_slope)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict v = INPUT(0) + row * n, *restrict s = INPUT(1) + row * n;
+        NUMBER *restrict output = OUTPUT(2) + row * n;
+        NUMBER along = 0;
+        SUMMED(along) for (Py_ssize_t i = 0; i < n; i++) along += s[i] * v[i];
+        VECTORIZED for (Py_ssize_t i = 0; i < n; i++) output[i] = s[i] * (v[i] - along);
+    }
+}
+
+/* Mean and variance of each row. */
+FOR_ARITHMETIC
+static void NAMED(moments)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict x = INPUT(0) + row * n;
+        NUMBER sum = 0, squares = 0;
+        SUMMED(sum) for (Py_ssize_t i = 0; i < n; i++) sum += x[i];
+        const NUMBER mean = sum / (NUMBER)n;
+        SUMMED(squares) for (Py_ssize_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+        OUTPUT(1)[row] = mean;
+        OUTPUT(2)[row] = squares / (NUMBER)n;
+    }
+}
+
+/* γ (x − μ)/√(σ² + ε) + β. */
+FOR_ARITHMETIC
+static void NAMED(standardize)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    const NUMBER *restrict weight = INPUT(1), *restrict bias = INPUT(2);
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict x = INPUT(0) + row * n;
+        NUMBER *restrict output = OUTPUT(5) + row * n;
+        const NUMBER mean = INPUT(3)[row], scale = 1 / SQRT(INPUT(4)[row] + (NUMBER)job->parameter);
+        VECTORIZED for (Py_ssize_t i = 0; i < n; i++) output[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+    }
+}
+
+/* x̄ = (h − mean(h) − x̂ mean(h x̂))/σ for h = γ g, γ̄ = Σ g x̂ and β̄ = Σ g. */
+FOR_ARITHMETIC
+static void NAMED(standardize_slope)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    const NUMBER *restrict weight = INPUT(2);
+    NUMBER *restrict to_weight = OUTPUT(6), *restrict to_bias = OUTPUT(7);
+    memset(to_weight, 0, (size_t)n * sizeof(NUMBER));
+    memset(to_bias, 0, (size_t)n * sizeof(NUMBER));
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict g = INPUT(0) + row * n, *restrict x = INPUT(1) + row * n;
+        NUMBER *restrict output = OUTPUT(5) + row * n;
+        const NUMBER mean = INPUT(3)[row], scale = 1 / SQRT(INPUT(4)[row] + (NUMBER)job->parameter);
+        NUMBER sum = 0, along = 0;
+        SUMMED(sum, along) for (Py_ssize_t i = 0; i < n; i++)
+        {
+            const NUMBER normal = (x[i] - mean) * scale, h = g[i] * weight[i];
+            sum += h;
+            along += h * normal;
+            to_weight[i] += g[i] * normal;
+            to_bias[i] += g[i];
+        }
+        sum /= (NUMBER)n;
+        along /= (NUMBER)n;
+        VECTORIZED for (Py_ssize_t i = 0; i < n; i++)
+        {
+            const NUMBER normal = (x[i] - mean) * scale;
+            output[i] = (g[i] * weight[i] - sum - normal * along) * scale;
+        }
+    }
+}
+
+#undef MAP
+#undef NUMBER
+#undef INTEGER
+#undef NAMED
+#undef SQRT
+#undef MANTISSA
+#undef BIAS
+#undef LEAST
+#undef MOST
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef LARGEST

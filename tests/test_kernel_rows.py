@@ -1,0 +1,190 @@
+"""The compiled kernels beside their twins in NumPy, and beside the same in higher precision."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn
+import nn.functional as F
+from autograd import Tensor
+from autograd import numpy as anp
+from autograd.kernels import in_rows, native
+from nn.attention import attention_weights
+
+pytestmark = pytest.mark.skipif(native.compiled is None, reason="the kernels are not compiled")
+
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -87.5, -103.5, 88.5, 1e30, -1e30]
+
+
+def twin(monkeypatch: pytest.MonkeyPatch, compute: Any) -> Any:
+    """What NumPy alone gives."""
+    with monkeypatch.context() as patch, np.errstate(all="ignore"):
+        patch.setattr(native, "compiled", None)
+        return compute()
+
+
+def sampled(rng: Any, shape: tuple[int, ...], dtype: Any, scale: float = 3.0) -> Any:
+    return (scale * rng.normal(size=shape)).astype(dtype)
+
+
+def slope(function: Any, x: Any) -> Any:
+    """The derivative of each entry's function, or the cotangent for fixed random ones."""
+    t = Tensor(x, requires_grad=True)
+    out = function(t)
+    g = np.random.default_rng(1).normal(size=out.shape).astype(x.dtype)
+    out.backward(g)
+    return t.grad.numpy()
+
+
+FUNCTIONS = {
+    "sigmoid": anp.sigmoid,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "softmax": lambda x: F.softmax(x, -1),
+    "standardized": lambda x: F.layer_norm(x, x.shape[-2:]),
+    "layer norm": lambda x: F.layer_norm(x, x.shape[-1:], np.linspace(0.5, 2, x.shape[-1], dtype=x.dtype)),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (3, 2, 33), (1, 500), (5, 4, 64)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_kernels_and_twins_agree(name, dtype, shape, rng, monkeypatch):
+    function, x = FUNCTIONS[name], sampled(rng, shape, dtype)
+    if name == "standardized" and len(shape) < 3:
+        x = x[None]
+    tolerance = {"rtol": 100 * np.finfo(dtype).eps, "atol": 100 * np.finfo(dtype).eps}
+    found, gradient = function(x), slope(function, x)
+    assert found.dtype == gradient.dtype == dtype
+    np.testing.assert_allclose(found, twin(monkeypatch, lambda: function(x)), **tolerance)
+    np.testing.assert_allclose(gradient, twin(monkeypatch, lambda: slope(function, x)), **tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "gelu"])
+def test_every_float_has_its_value(name, dtype, rng, monkeypatch):
+    """Beside NumPy in twice the precision, from the smallest float to infinity."""
+    function, wide = FUNCTIONS[name], {np.float32: np.float64, np.float64: np.longdouble}[dtype]
+    x = np.concatenate([SPECIAL, rng.normal(size=2000), 30 * rng.normal(size=2000), 1e-3 * rng.normal(size=500)])
+    if name == "gelu" and dtype is np.float64:
+        pytest.skip("computed by SciPy")
+    with np.errstate(all="ignore"):
+        x = x[~np.isinf(x)].astype(dtype) if name == "gelu" else x.astype(dtype)
+        found = function(x)
+        exact = {
+            "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+            "silu": lambda z: z / (1 + np.exp(-z)),
+            "gelu": lambda z: twin(monkeypatch, lambda: F.gelu(z)),
+        }[name](x.astype(wide))
+    least = 100 * np.finfo(dtype).tiny
+    finite = np.isfinite(exact) & (np.abs(exact) > least) & (np.abs(exact) < np.finfo(dtype).max)
+    error = np.abs(found[finite] - exact[finite]) / np.spacing(np.abs(exact[finite]).astype(dtype)).astype(wide)
+    assert error.max() < (400 if name == "gelu" else 4)  # of the tail e^(−x²/2), x² times its own rounding
+    assert np.array_equal(np.isnan(found), np.isnan(exact))
+    assert (np.abs(found[np.abs(exact) <= least]) <= 2 * least).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_of_any_logits(dtype, monkeypatch):
+    most = np.finfo(dtype).max
+    rows = [[most, -most, 0], [-np.inf, 0, 1], [-np.inf] * 3, [np.inf, 0, 1], [np.nan, 0, 1], [-most] * 3, [-1e4, 0, 3]]
+    x = np.array(rows, dtype)
+    np.testing.assert_allclose(F.softmax(x, 1), twin(monkeypatch, lambda: F.softmax(x, 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+def test_attention_weights_of_rows_without_keys(empty, rng, monkeypatch):
+    query, key = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4))
+    bias = np.where(rng.random((3, 5)) < 0.4, -np.inf, 0.0)
+    bias[1] = -np.inf
+    weights = lambda: attention_weights(query, key, bias, 0.5, empty)
+    np.testing.assert_allclose(weights(), twin(monkeypatch, weights), rtol=1e-13)
+    assert np.array_equal(weights()[:, 1], np.full((2, 5), empty), equal_nan=True)
+
+
+@pytest.mark.parametrize("order", [lambda x: x.T.copy().T, lambda x: np.repeat(x, 2, 1)[:, ::2], np.asfortranarray])
+def test_layouts_do_not_matter(order, rng):
+    x = sampled(rng, (4, 6), np.float32)
+    assert np.array_equal(F.softmax(order(x), -1), F.softmax(x, -1))
+    assert np.array_equal(slope(FUNCTIONS["layer norm"], order(x)), slope(FUNCTIONS["layer norm"], x))
+
+
+@pytest.mark.parametrize(
+    ("x", "options"),
+    [
+        (np.ones((2, 3), np.float16), {}),
+        (np.ones((2, 3), np.longdouble), {}),
+        (np.ones((2, 3), ">f4"), {}),
+        (np.ones((2, 3), complex), {}),
+        (np.ones((2, 3), int), {}),
+        (np.ones((0, 3)), {}),
+        (np.ones((2, 3)), {"dim": 0}),
+        (np.ones((2, 3)), {"out": np.ones((3, 2)).T}),
+        (Tensor(np.ones((2, 3))), {}),
+        (2.0, {}),
+    ],
+)
+def test_there_is_no_kernel_for_these(x, options):
+    assert in_rows("softmax", x, **{"dim": -1, **options}) is None
+
+
+def test_operands_of_other_shapes_or_dtypes_go_to_numpy(rng):
+    x, s = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
+    assert in_rows("softmax_slope", x, s, dim=-1) is not None
+    assert in_rows("softmax_slope", x, s[:1], dim=-1) is None
+    assert in_rows("softmax_slope", x, s.astype(np.float32), dim=-1) is None
+
+
+def test_a_step_of_a_transformer_is_the_same(rng, monkeypatch):
+    def gradients() -> list[Any]:
+        model = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation="gelu", batch_first=True, dtype=np.float32)
+        model.load_state_dict({name: start[name] for name in model.state_dict()})
+        (model(x) ** 2).sum().backward()
+        return [p.grad.numpy() for p in model.parameters()]
+
+    x = sampled(rng, (3, 5, 8), np.float32, 1.0)
+    start = nn.TransformerEncoderLayer(8, 2, 16, dtype=np.float32).state_dict()
+    for found, expected in zip(gradients(), twin(monkeypatch, gradients), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+X, Y = np.ones((2, 3)), np.zeros((2, 3))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (-1, (X,), (Y,), 3, 0.0),
+        (1000, (X,), (Y,), 3, 0.0),
+        (0, (X, X), (Y,), 3, 0.0),
+        (0, (X,), (), 3, 0.0),
+        (0, (X,), (Y,), 0, 0.0),
+        (0, (X,), (Y,), -3, 0.0),
+        (0, (X,), (Y.astype(np.float32),), 3, 0.0),
+        (0, (X,), (Y[:1],), 3, 0.0),
+        (0, (X.astype(complex),), (Y.astype(complex),), 3, 0.0),
+        (0, (X.astype(int),), (Y,), 3, 0.0),
+        (0, (X.T,), (Y,), 3, 0.0),
+        (0, (X,), (bytes(48),), 3, 0.0),
+        (0, ("text",), (Y,), 3, 0.0),
+        (0, [X], (Y,), 3, 0.0),
+        (0, (X,), (Y,), "3", 0.0),
+        (0, (X,), (Y,), 3, "0"),
+        (0, (X,), (Y,)),
+        (native.compiled.kernels.index("gelu") if native.compiled else 0, (X,), (Y,), 3, 0.0),
+    ],
+)
+def test_malformed_calls_are_refused(arguments):
+    with pytest.raises((TypeError, ValueError, BufferError)):
+        native.compiled.run_rows(*arguments)
+
+
+def test_the_kernels_can_be_left_alone():
+    code = "from autograd.kernels import native; assert native.compiled is None"
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"CHAINRULE_KERNELS": "numpy"})
