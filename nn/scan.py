@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd import jvp, primitive, vjp
 from autograd.dispatch import Differentiable
+from autograd.kernels import row_kernel
 from autograd.numpy.elementwise import relu, sigmoid, tanh
 
 __all__ = ["given_states", "gru_scan", "gru_step", "lstm_scan", "lstm_step", "rnn_scan", "rnn_step"]
@@ -211,37 +212,48 @@ def _lstm(
     sizes: Sizes = None,
     reverse: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """States and cells (T + 1, N, ·), and the gates i, f, g, o after their nonlinearities, (T, N, 4, H).
-
-    ``σ(x) = ½ tanh(x/2) + ½``, so that one call serves all four gates.
-    """
+    """States and cells (T + 1, N, ·), and the gates i, f, g, o after their nonlinearities, (T, N, 4, H)."""
     steps, count = gates.shape[:2]
     width = cell.shape[-1]
     dtype = _dtype("lstm", gates, hidden, cell, weight)
-    half = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype), width)
-    shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], dtype), width)
-    acts = gates * half
-    transposed = np.ascontiguousarray((weight * half[:, None]).T)
+    step = (row_kernel("lstm_step", dtype) if width else None) or _lstm_gates(width, dtype)
+    acts = np.array(gates, dtype, order="C")
+    transposed = np.ascontiguousarray(weight.T, dtype)
     states, cells = np.empty((steps + 1, *hidden.shape), dtype), np.empty((steps + 1, *cell.shape), dtype)
     states[0], cells[0] = hidden, cell
+    products, outputs = np.empty((count, 4 * width), dtype), np.empty((count, width), dtype)
     for k, (t, active) in enumerate(_order(steps, count, sizes, reverse)):
-        act = acts[t, :active]
-        act += states[k, :active] @ transposed
+        product = np.matmul(states[k, :active], transposed, out=products[:active])
+        output = states[k + 1, :active] if projection is None else outputs[:active]
+        step((product, cells[k, :active]), (acts[t, :active], cells[k + 1, :active], output), width, 0.0)
+        if projection is not None:
+            np.matmul(output, projection.T, out=states[k + 1, :active])
+        states[k + 1, active:], cells[k + 1, active:] = states[k, active:], cells[k, active:]
+    return states, cells, acts.reshape(steps, count, 4, width)
+
+
+def _lstm_gates(width: int, dtype: Any) -> Callable[..., None]:
+    """The twin of the kernel ``lstm_step``.
+
+    ``σ(x) = ½ tanh(x/2) + ½``, so that one call serves all four gates.
+    """
+    half = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype), width)
+    shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], dtype), width)
+
+    def step(inputs: Any, outputs: Any, width: int, parameter: float) -> None:
+        product, cell = inputs
+        act, new, output = outputs
+        act += product
+        act *= half
         np.tanh(act, out=act)
         act *= half
         act += shift
         i, f, g, o = (act[:, n * width : (n + 1) * width] for n in range(4))
-        new = cells[k + 1, :active]
-        np.multiply(f, cells[k, :active], out=new)
+        np.multiply(f, cell, out=new)
         new += i * g
-        raw = np.tanh(new)
-        if projection is None:
-            np.multiply(o, raw, out=states[k + 1, :active])
-        else:
-            raw *= o
-            np.matmul(raw, projection.T, out=states[k + 1, :active])
-        states[k + 1, active:], cells[k + 1, active:] = states[k, active:], cells[k, active:]
-    return states, cells, acts.reshape(steps, count, 4, width)
+        np.multiply(o, np.tanh(new), out=output)
+
+    return step
 
 
 def _lstm_vjp(
@@ -260,7 +272,7 @@ def _lstm_vjp(
     if _any_differentiable(*g, gates, hidden, cell, weight, projection):
         return _pulled(_lstm_recorded(order), (gates, hidden, cell, weight, projection), (g[0], g[1]))
     states, cells, acts = out
-    factors, to_cell_of_hidden, tanh_cells = _lstm_factors(cells, acts, reverse)
+    step_back = _lstm_slopes(cells, acts, reverse)
     slopes = np.zeros(acts.shape, acts.dtype)
     pulled = np.zeros(states[1:].shape, acts.dtype) if projection is not None else None
     to_hidden, to_cell = g[0][-1].copy(), g[1][-1].copy()
@@ -270,25 +282,48 @@ def _lstm_vjp(
         if pulled is not None:
             pulled[t, :active] = here
             here = here @ projection
-        memory += here * to_cell_of_hidden[t, :active]
-        slope = slopes[t, :active]
-        np.multiply(memory[:, None], factors[t, :active, :3], out=slope[:, :3])
-        np.multiply(here, factors[t, :active, 3], out=slope[:, 3])
+        step_back(k, t, here, memory, slopes[t, :active])
         np.matmul(flat[t, :active], weight, out=to_hidden[:active])
-        memory *= acts[t, :active, 1]
         to_hidden += g[0][k]
         to_cell += g[1][k]
     to_projection = None
     if pulled is not None and needs[4]:
-        to_projection = _rows(pulled).T @ _rows(acts[:, :, 3] * tanh_cells)
+        to_projection = _rows(pulled).T @ _rows(acts[:, :, 3] * np.tanh(_in_order(cells[1:], reverse)))
     return flat, to_hidden, to_cell, _weight_gradient(flat, states, reverse), to_projection
 
 
-def _lstm_factors(cells: Any, acts: Any, reverse: bool) -> tuple[Any, Any, Any]:
+def _lstm_slopes(cells: Any, acts: Any, reverse: bool) -> Callable[..., None]:
+    """One step back, ``step(k, t, here, memory, slope)``.
+
+    From the cotangents of the raw output, ``here``, and of the cell, ``memory``, which becomes that of the cell
+    before, to those of the gates' arguments, ``slope``.
+    """
+    width = cells.shape[-1]
+    kernel = row_kernel("lstm_step_slope", acts.dtype) if width else None
+    if kernel is not None:
+
+        def compiled_step(k: int, t: int, here: Any, memory: Any, slope: Any) -> None:
+            active = len(here)
+            kernel((here, acts[t, :active], cells[k, :active], cells[k + 1, :active]), (memory, slope), width, 0.0)
+
+        return compiled_step
+    factors, to_cell_of_hidden = _lstm_factors(cells, acts, reverse)
+
+    def step(k: int, t: int, here: Any, memory: Any, slope: Any) -> None:
+        active = len(here)
+        memory += here * to_cell_of_hidden[t, :active]
+        np.multiply(memory[:, None], factors[t, :active, :3], out=slope[:, :3])
+        np.multiply(here, factors[t, :active, 3], out=slope[:, 3])
+        memory *= acts[t, :active, 1]
+
+    return step
+
+
+def _lstm_factors(cells: Any, acts: Any, reverse: bool) -> tuple[Any, Any]:
     """What cotangents are multiplied with, for all times at once.
 
-    From cell to the arguments of i, f and g and from raw output to that of o, (T, N, 4, H); from raw output to cell
-    ``o (1 − tanh² c)``; and ``tanh c``.
+    From cell to the arguments of i, f and g and from raw output to that of o, (T, N, 4, H); and from raw output to
+    cell, ``o (1 − tanh² c)``.
     """
     i, g, o = (acts[:, :, n] for n in (0, 2, 3))
     before, after = _in_order(cells[:-1], reverse), _in_order(cells[1:], reverse)
@@ -298,7 +333,7 @@ def _lstm_factors(cells: Any, acts: Any, reverse: bool) -> tuple[Any, Any, Any]:
     factors[:, :, 1] *= before
     np.multiply(1 - g * g, i, out=factors[:, :, 2])
     factors[:, :, 3] *= tanh_cells
-    return factors, o * (1 - tanh_cells * tanh_cells), tanh_cells
+    return factors, o * (1 - tanh_cells * tanh_cells)
 
 
 def _lstm_recorded(order: list[tuple[int, int]]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ import nn
 import nn.functional as F
 from autograd import Tensor
 from autograd import numpy as anp
-from autograd.kernels import in_rows, native
+from autograd.kernels import in_rows, native, row_kernel
 from nn.attention import attention_weights
 
 pytestmark = pytest.mark.skipif(native.compiled is None, reason="the kernels are not compiled")
@@ -152,6 +152,41 @@ def test_a_step_of_a_transformer_is_the_same(rng, monkeypatch):
     start = nn.TransformerEncoderLayer(8, 2, 16, dtype=np.float32).state_dict()
     for found, expected in zip(gradients(), twin(monkeypatch, gradients), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_hyperbolic_tangent_of_every_float(dtype, rng):
+    """Seen in an LSTM's cell whose gates i and f are 1 and 0."""
+    z = np.concatenate([SPECIAL, rng.normal(size=2000), 1e-4 * rng.normal(size=500), 20 * rng.normal(size=500)])
+    with np.errstate(over="ignore"):
+        z = z.astype(dtype)[None]
+    n, zero = z.shape[1], np.zeros_like(z)
+    product = np.concatenate([zero + 100, zero - 800, z, zero], axis=1)
+    gates, cell, output = np.zeros((1, 4 * n), dtype), np.empty((1, n), dtype), np.empty((1, n), dtype)
+    row_kernel("lstm_step", np.dtype(dtype))((product, zero), (gates, cell, output), n, 0.0)
+    exact = np.tanh(z.astype(np.longdouble))
+    known = np.isfinite(exact) & (np.abs(exact) > np.finfo(dtype).tiny)
+    error = np.abs(cell - exact)[known] / np.spacing(np.abs(exact[known]).astype(dtype))
+    assert error.max() < 4
+    assert np.array_equal(np.isnan(cell), np.isnan(z))
+    assert np.array_equal(np.sign(cell), np.sign(z), equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"proj_size": 2}, {"bidirectional": True, "num_layers": 2}])
+def test_recurrences_are_the_same(options, dtype, rng, monkeypatch):
+    def states_and_gradients() -> list[Any]:
+        model = nn.LSTM(3, 5, dtype=dtype, **options)
+        model.load_state_dict(start)
+        sequences = nn.utils.rnn.pack_padded_sequence(Tensor(x, requires_grad=True), [6, 4, 1])
+        packed, (h, c) = model(sequences)
+        ((packed.data**2).sum() + (h * 0.3).sum() + (c**2).sum()).backward()
+        return [packed.data.detach().numpy(), c.detach().numpy(), *(p.grad.numpy() for p in model.parameters())]
+
+    x, start = sampled(rng, (6, 3, 3), dtype), nn.LSTM(3, 5, dtype=dtype, **options).state_dict()
+    tolerance = 1e-5 if dtype is np.float32 else 1e-13
+    for found, expected in zip(states_and_gradients(), twin(monkeypatch, states_and_gradients), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 X, Y = np.ones((2, 3)), np.zeros((2, 3))

@@ -42,7 +42,8 @@ typedef struct {
 
 typedef void Run(const Job *);
 
-/* The arrays of each kernel, inputs before outputs: f are full, r have a number for each row, v for each column. */
+/* The arrays of each kernel, inputs before outputs: f are full, 4 have four full rows for each row, r have a number for
+   each row, v for each column. */
 static const struct {
     const char *name, *inputs, *outputs;
     Run *single_precision, *double_precision;
@@ -57,6 +58,8 @@ static const struct {
     {"moments", "f", "rr", moments_float, moments_double},
     {"standardize", "fvvrr", "f", standardize_float, standardize_double},
     {"standardize_slope", "ffvrr", "fvv", standardize_slope_float, standardize_slope_double},
+    {"lstm_step", "4f", "4ff", lstm_step_float, lstm_step_double},
+    {"lstm_step_slope", "f4ff", "f4", lstm_step_slope_float, lstm_step_slope_double},
 };
 
 enum { KERNEL_COUNT = sizeof kernels / sizeof kernels[0] };
@@ -71,9 +74,10 @@ static int open_all(Job *job, PyObject *arrays, const char *shapes, int flags, i
         size_t bytes = number_bytes(view->format);
         if (*width == 0 && bytes) {
             *width = bytes;
-            job->rows = view->len / (Py_ssize_t)bytes / job->length;
+            job->rows = view->len / (Py_ssize_t)bytes / job->length / (shapes[i] == '4' ? 4 : 1);
         }
         Py_ssize_t size = shapes[i] == 'r' ? job->rows : shapes[i] == 'v' ? job->length : job->rows * job->length;
+        size *= shapes[i] == '4' ? 4 : 1;
         if (bytes == 0 || bytes != *width || *view->format == 'Z' || view->len != size * (Py_ssize_t)bytes) {
             PyErr_Format(PyExc_ValueError, "array %d has format '%s' and %zd bytes, which do not fit", *opened,
                          view->format, view->len);

@@ -6,6 +6,7 @@ agree but for rounding: sums are added up in another order, and exponentials may
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from autograd.kernels import native
 
-__all__ = ["in_rows"]
+__all__ = ["in_rows", "row_kernel"]
 
 
 def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, out: Any = None) -> Any:
@@ -54,6 +55,16 @@ def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, 
     arrays = tuple(map(np.ascontiguousarray, inputs))
     native.compiled.run_rows(code, arrays, tuple(results), prod(row), parameter)
     return results[0] if len(results) == 1 else results
+
+
+def row_kernel(kernel: str, dtype: Any) -> Any:
+    """``run(inputs, outputs, length, 0.0)`` of a kernel, for those who call it often; None where there is none.
+
+    Takes tuples of C-contiguous arrays; raises ValueError for others.
+    """
+    if native.compiled is None or not dtype.isnative or dtype.char not in _KERNELS[kernel][3]:
+        return None
+    return partial(native.compiled.run_rows, _KERNELS[kernel][0])
 
 
 def _row_axes(dim: Any, count: int) -> int | None:

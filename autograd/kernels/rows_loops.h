@@ -9,12 +9,11 @@ static inline NUMBER NAMED(power_of_two)(int32_t exponent)
     return both.number;
 }
 
-/* e^x = 2^n e^r with |r| ≤ ½ ln 2, where the series of e^r has 8 terms in single, 14 in double precision. */
-static inline NUMBER NAMED(exponential)(NUMBER x)
+/* e^r − 1 for x = r + n ln 2 with |r| ≤ ½ ln 2, and n. The series has 7 terms in single, 13 in double precision. */
+static inline NUMBER NAMED(reduced_exponential)(NUMBER x, int32_t *exponent)
 {
     const NUMBER rounder = (NUMBER)1.5 * ((INTEGER)1 << MANTISSA); /* added, it leaves no room for a fraction */
-    const NUMBER z = x > LEAST ? (x < MOST ? x : MOST) : LEAST;
-    const NUMBER n = (z * (NUMBER)1.4426950408889634 + rounder) - rounder, r = (z - n * LN2_HIGH) - n * LN2_LOW;
+    const NUMBER n = (x * (NUMBER)1.4426950408889634 + rounder) - rounder, r = (x - n * LN2_HIGH) - n * LN2_LOW;
     NUMBER p = 0;
     if (MANTISSA == 52) {
         p = (NUMBER)(1 / 6227020800.0);
@@ -30,10 +29,28 @@ static inline NUMBER NAMED(exponential)(NUMBER x)
     p = p * r + (NUMBER)(1 / 24.0);
     p = p * r + (NUMBER)(1 / 6.0);
     p = p * r + (NUMBER)0.5;
-    p = 1 + (r + r * r * p);
-    const int32_t exponent = (int32_t)n, half = exponent >> 1; /* in two steps, so that no power is out of range */
-    p = p * NAMED(power_of_two)(half) * NAMED(power_of_two)(exponent - half);
-    return x == x ? p : x;
+    *exponent = (int32_t)n;
+    return r + r * r * p;
+}
+
+static inline NUMBER NAMED(exponential)(NUMBER x)
+{
+    int32_t exponent;
+    const NUMBER within = x > LEAST ? (x < MOST ? x : MOST) : LEAST;
+    const NUMBER p = 1 + NAMED(reduced_exponential)(within, &exponent);
+    const int32_t half = exponent >> 1; /* in two steps, so that no power is out of range */
+    const NUMBER e = p * NAMED(power_of_two)(half) * NAMED(power_of_two)(exponent - half);
+    return x == x ? e : x;
+}
+
+/* (e^(2x) − 1)/(e^(2x) + 1), where e^(2x) − 1 keeps its digits near 0. */
+static inline NUMBER NAMED(hyperbolic_tangent)(NUMBER x)
+{
+    int32_t exponent;
+    const NUMBER size = x < 0 ? -x : x, twice = size < 22 ? 2 * size : 44; /* from there on it is 1 */
+    const NUMBER p = NAMED(reduced_exponential)(twice, &exponent), power = NAMED(power_of_two)(exponent);
+    const NUMBER e = power * p + (power - 1), t = e / (e + 2);
+    return x < 0 ? -t : x == x ? t : x;
 }
 
 static inline NUMBER NAMED(logistic)(NUMBER x)
@@ -195,6 +212,57 @@ static void NAMED(standardize_slope)(const Job *job)
         {
             const NUMBER normal = (x[i] - mean) * scale;
             output[i] = (g[i] * weight[i] - sum - normal * along) * scale;
+        }
+    }
+}
+
+/* One step of an LSTM: from W h and the inputs' share of the gates, which become the gates i, f, g, o themselves, to the
+   new cell c' = f c + i g and to o tanh c'. */
+FOR_ARITHMETIC
+static void NAMED(lstm_step)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict product = INPUT(0) + row * 4 * n, *restrict cell = INPUT(1) + row * n;
+        NUMBER *restrict gates = OUTPUT(2) + row * 4 * n;
+        NUMBER *restrict new_cell = OUTPUT(3) + row * n, *restrict output = OUTPUT(4) + row * n;
+        VECTORIZED for (Py_ssize_t j = 0; j < n; j++)
+        {
+            const NUMBER i = NAMED(logistic)(gates[j] + product[j]);
+            const NUMBER f = NAMED(logistic)(gates[n + j] + product[n + j]);
+            const NUMBER g = NAMED(hyperbolic_tangent)(gates[2 * n + j] + product[2 * n + j]);
+            const NUMBER o = NAMED(logistic)(gates[3 * n + j] + product[3 * n + j]);
+            const NUMBER c = f * cell[j] + i * g;
+            gates[j] = i;
+            gates[n + j] = f;
+            gates[2 * n + j] = g;
+            gates[3 * n + j] = o;
+            new_cell[j] = c;
+            output[j] = o * NAMED(hyperbolic_tangent)(c);
+        }
+    }
+}
+
+/* Back through that step: from the cotangents of o tanh c' and of c', the second of which becomes that of c, to those of
+   the gates' arguments. */
+FOR_ARITHMETIC
+static void NAMED(lstm_step_slope)(const Job *job)
+{
+    const Py_ssize_t n = job->length;
+    for (Py_ssize_t row = 0; row < job->rows; row++) {
+        const NUMBER *restrict to_output = INPUT(0) + row * n, *restrict gates = INPUT(1) + row * 4 * n;
+        const NUMBER *restrict cell = INPUT(2) + row * n, *restrict new_cell = INPUT(3) + row * n;
+        NUMBER *restrict to_cell = OUTPUT(4) + row * n, *restrict slopes = OUTPUT(5) + row * 4 * n;
+        VECTORIZED for (Py_ssize_t j = 0; j < n; j++)
+        {
+            const NUMBER i = gates[j], f = gates[n + j], g = gates[2 * n + j], o = gates[3 * n + j];
+            const NUMBER t = NAMED(hyperbolic_tangent)(new_cell[j]), h = to_output[j];
+            const NUMBER c = to_cell[j] + h * o * (1 - t * t);
+            slopes[j] = c * g * i * (1 - i);
+            slopes[n + j] = c * cell[j] * f * (1 - f);
+            slopes[2 * n + j] = c * i * (1 - g * g);
+            slopes[3 * n + j] = h * t * o * (1 - o);
+            to_cell[j] = c * f;
         }
     }
 }
