@@ -87,11 +87,28 @@ def _standardized_vjp(
     if needs[2]:
         to_bias = np.reshape(np.sum(g, axis=shared), shape)
     if needs[0]:
+        h, factor = g, scale
+        if weight is not None:  # where γ is the same all along the axes it is a factor of the whole
+            gamma = np.reshape(weight, spread)
+            h, factor = (g, gamma * scale) if set(axes) <= set(shared) else (gamma * g, scale)
         count = max(1, prod(input.shape[axis] for axis in axes))
-        h = g if weight is None else g * np.reshape(weight, spread)
-        along = _sum_of_products(h, normal, axes) / count
-        to_input = (h - np.sum(h, axis=axes, keepdims=True) / count - normal * along) * scale
+        if h is g and set(axes) == set(shared) and to_weight is not None and to_bias is not None:
+            along, sums = np.reshape(to_weight, spread), np.reshape(to_bias, spread)
+        else:
+            along, sums = _sum_of_products(h, normal, axes), np.sum(h, axis=axes, keepdims=True)
+        to_input = _centred(h, sums / count, normal, along / count, factor)
     return to_input, to_weight, to_bias
+
+
+def _centred(h: Any, mean: Any, normal: Any, along: Any, factor: Any) -> Any:
+    """``(h − mean − x̂ along) factor``, of arrays in the memory of ``normal``."""
+    if any(isinstance(each, Differentiable) for each in (h, normal, factor)) or h.dtype != normal.dtype:
+        return (h - mean - normal * along) * factor
+    normal *= along
+    np.subtract(h, normal, out=normal)
+    normal -= mean
+    normal *= factor
+    return normal
 
 
 def _standardized_jvp(
