@@ -35,6 +35,11 @@ def _sum_of_products(a: Any, b: Any, axes: tuple[int, ...]) -> Any:
     return np.einsum(a, every, b, every, left).reshape([1 if i in axes else n for i, n in enumerate(a.shape)])
 
 
+def _entrywise(weight: Any, spread: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """γ where it has a number for each entry along the axes, as kernels want it, else None."""
+    return weight if weight is not None and weight.shape == tuple(spread[len(spread) - len(axes) :]) else None
+
+
 def _standardized(
     input: Any,
     weight: Any = None,
@@ -47,7 +52,8 @@ def _standardized(
     spread: Any = (),
 ) -> Any:
     """``γ(x − μ)/σ + β``; the parameters, of ``shape``, are reshaped to ``spread`` to broadcast."""
-    found = in_rows("standardize", input, weight, bias, mean, variance, dim=axes, parameter=eps)
+    entrywise = _entrywise(weight, spread, axes)
+    found = in_rows("standardize", input, entrywise, bias, mean, variance, dim=axes, parameter=eps)
     if found is not None:
         return found
     out = input - mean
@@ -75,7 +81,8 @@ def _standardized_vjp(
     input = widened(input)
     if isinstance(input, Differentiable):  # for higher orders the moments are functions of the input
         mean, variance = _moments(input, axes)
-    found = in_rows("standardize_slope", g, input, weight, mean, variance, dim=axes, parameter=eps)
+    entrywise = _entrywise(weight, spread, axes)
+    found = in_rows("standardize_slope", g, input, entrywise, mean, variance, dim=axes, parameter=eps)
     if found is not None:
         return tuple(found)
     scale = 1 / np.sqrt(variance + eps)
