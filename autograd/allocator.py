@@ -2,7 +2,8 @@
 
 The C library hands blocks above some threshold back to the operating system at once, and takes fresh pages for the
 next array, which the system has to clear and to map, one after the other. In a training loop, where arrays of the
-same sizes come and go, that costs more than the arithmetic on them.
+same sizes come and go, that costs more than the arithmetic on them. In return the process may hold more memory than it
+uses: what lies before something that is still in use is not handed back.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the numbers of these parameters in 
 def keep_freed_memory() -> bool:
     """Tell the C library to keep freed memory; returns whether it does.
 
-    True with glibc alone, and where nobody has set these parameters in the environment (``MALLOC_TRIM_THRESHOLD_``,
-    ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``).
+    True with glibc alone, and where nobody has set one of the two parameters in the environment
+    (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or the same in ``GLIBC_TUNABLES``).
     """
-    if "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "") or any(
-        f"MALLOC_{name}_THRESHOLD_" in os.environ for name in ("TRIM", "MMAP")
-    ):
-        return False
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    for name in ("trim", "mmap"):
+        if f"MALLOC_{name.upper()}_THRESHOLD_" in os.environ or f"glibc.malloc.{name}_threshold" in tunables:
+            return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library

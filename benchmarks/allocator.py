@@ -15,12 +15,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-LEFT_ALONE = {"GLIBC_TUNABLES": "glibc.malloc.perturb=0"}  # its default; but now the user has set something
 
 
 def convolutional(rng: Any) -> Callable[[], Any]:
@@ -81,21 +81,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="processes of each kind")
     parser.add_argument("--steps", type=int, default=40, help="steps in each")
-    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=["kept", "freed"], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.measure == "freed":
+        sys.modules["autograd.allocator"] = SimpleNamespace(keep_freed_memory=lambda: False)  # type: ignore[assignment]
     if options.measure:
         medians(options.steps)
         return
-    found: dict[bool, list[list[float]]] = {True: [], False: []}
-    command = [sys.executable, __file__, "--measure", "--steps", str(options.steps)]
+    found: dict[str, list[list[float]]] = {"kept": [], "freed": []}
     for _ in range(options.rounds):
-        for kept, environment in ((True, {}), (False, LEFT_ALONE)):
-            shown = subprocess.run(
-                command, check=True, capture_output=True, text=True, env=os.environ | ONE_THREAD | environment
-            )
-            found[kept].append([float(line) for line in shown.stdout.split()])
+        for kind, times in found.items():
+            command = [sys.executable, __file__, "--steps", str(options.steps), "--measure", kind]
+            shown = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | ONE_THREAD)
+            times.append([float(line) for line in shown.stdout.split()])
     for i, name in enumerate(WORK):
-        ratio = min(times[i] for times in found[True]) / min(times[i] for times in found[False])
+        ratio = min(times[i] for times in found["kept"]) / min(times[i] for times in found["freed"])
         print(f"{name:36} {ratio:.2f}")
 
 

@@ -215,7 +215,7 @@ def _lstm(
     """States and cells (T + 1, N, ·), and the gates i, f, g, o after their nonlinearities, (T, N, 4, H)."""
     steps, count = gates.shape[:2]
     width = cell.shape[-1]
-    dtype = _dtype("lstm", gates, hidden, cell, weight)
+    dtype = _dtype("lstm", gates, hidden, cell, weight, projection)
     step = (row_kernel("lstm_step", dtype) if width else None) or _lstm_gates(width, dtype)
     acts = np.array(gates, dtype, order="C")
     transposed = np.ascontiguousarray(weight.T, dtype)

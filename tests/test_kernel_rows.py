@@ -134,6 +134,46 @@ def test_there_is_no_kernel_for_these(x, options):
     assert in_rows("softmax", x, **{"dim": -1, **options}) is None
 
 
+@pytest.mark.parametrize("function", [anp.sigmoid, F.silu, F.gelu, lambda x: F.softmax(x, -1)])
+def test_unaligned_arrays_are_taken(function):
+    x = np.linspace(-2, 2, 6, dtype=np.float32).reshape(2, 3)
+    unaligned = np.frombuffer(b"?" + x.tobytes(), np.float32, offset=1).reshape(2, 3)
+    assert np.array_equal(function(unaligned), function(x))
+
+
+def test_functions_of_entries_keep_the_order_in_memory(rng):
+    x = sampled(rng, (4, 6), np.float32)
+    found = F.silu(np.asfortranarray(x))
+    assert found.flags.f_contiguous
+    assert np.array_equal(found, F.silu(x))
+
+
+@pytest.mark.parametrize("dim", [np.int64(1), np.int64(-1), 1, -1])
+def test_any_integer_is_an_axis(dim, rng, monkeypatch):
+    x = rng.normal(size=(3, 4))
+    np.testing.assert_allclose(F.softmax(x, dim), twin(monkeypatch, lambda: F.softmax(x, dim)), rtol=1e-14)
+    with pytest.raises(np.exceptions.AxisError):
+        F.softmax(x, dim * 5)
+
+
+def test_long_rows_keep_their_digits():
+    x = np.random.default_rng(0).normal(1, 0.01, (1, 4_000_000)).astype(np.float32)
+    mean, variance = in_rows("moments", x, dim=-1)
+    exact = x.astype(float)
+    np.testing.assert_allclose(variance, exact.var(), rtol=1e-5)
+    np.testing.assert_allclose(mean, exact.mean(), rtol=1e-6)
+    assert abs(F.softmax(x, -1).sum(dtype=float) - 1) < 1e-6
+
+
+def test_a_projection_of_another_dtype_decides_the_dtype(rng):
+    model = nn.LSTM(3, 4, proj_size=2)
+    model.weight_hr_l0._data = model.weight_hr_l0._data.astype(float)
+    out, _ = model(sampled(rng, (5, 2, 3), np.float32))
+    out.sum().backward()
+    assert out.dtype == float
+    assert model.weight_ih_l0.grad.dtype == np.float32
+
+
 def test_operands_of_other_shapes_or_dtypes_go_to_numpy(rng):
     x, s = rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
     assert in_rows("softmax_slope", x, s, dim=-1) is not None
@@ -218,6 +258,17 @@ X, Y = np.ones((2, 3)), np.zeros((2, 3))
 def test_malformed_calls_are_refused(arguments):
     with pytest.raises((TypeError, ValueError, BufferError)):
         native.compiled.run_rows(*arguments)
+
+
+def test_kernels_older_than_their_sources_are_left_alone(monkeypatch, tmp_path):
+    source, built = tmp_path / "rows.c", tmp_path / "compiled.so"
+    monkeypatch.setattr(native, "__file__", str(tmp_path / "native.py"))
+    for path, time in ((source, 1000), (built, 2000)):
+        path.write_text("")
+        os.utime(path, (time, time))
+    assert not native._is_older(str(built))
+    os.utime(source, (3000, 3000))
+    assert native._is_older(str(built))
 
 
 def test_the_kernels_can_be_left_alone():

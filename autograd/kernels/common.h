@@ -11,7 +11,7 @@
 
 enum {
     LINE = 64,                 /* bytes of a cache line */
-    UNLOCKED_BYTES = 64 << 10, /* of all arrays, from which other Python threads may run meanwhile */
+    UNLOCKED_BYTES = 64 << 10, /* of arrays, from which other Python threads may run meanwhile */
 };
 
 /* Functions are compiled for several processors, and the best one for this one is taken. Wider vectors than those of

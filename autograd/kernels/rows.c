@@ -3,7 +3,7 @@
 #include "common.h"
 #include <float.h>
 
-enum { MOST_ARRAYS = 8 };
+enum { MOST_ARRAYS = 8, PIECE = 1024 };
 
 typedef struct {
     Py_buffer views[MOST_ARRAYS];
@@ -97,7 +97,7 @@ PyObject *rows_run(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_s
     Job job = {.length = PyLong_AsSsize_t(arguments[3]), .parameter = PyFloat_AsDouble(arguments[4])};
     if (PyErr_Occurred())
         return NULL;
-    if (kernel < 0 || kernel >= KERNEL_COUNT || job.length < 1 ||
+    if (kernel < 0 || kernel >= KERNEL_COUNT || job.length < 1 || job.length > PY_SSIZE_T_MAX / 64 ||
         (size_t)PyTuple_GET_SIZE(arguments[1]) != strlen(kernels[kernel].inputs) ||
         (size_t)PyTuple_GET_SIZE(arguments[2]) != strlen(kernels[kernel].outputs)) {
         PyErr_SetString(PyExc_ValueError, "there is no such kernel, or it takes other arrays");

@@ -1,7 +1,8 @@
 """Functions of the rows of an array, each in one compiled loop.
 
 Beside each stands its twin in NumPy, where it is used, for other operands and where nothing was compiled. The two
-agree but for rounding: sums are added up in another order, and exponentials may differ in the last place.
+agree but for rounding, since sums are added up in another order and exponentials may differ in the last place, and
+but for NumPy's warnings, which are not given.
 """
 
 from __future__ import annotations
@@ -38,23 +39,31 @@ def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, 
     array, list of arrays or None
     """
     first = inputs[0]
-    if native.compiled is None or type(first) is not np.ndarray:
+    if native.compiled is None or type(first) is not np.ndarray or not first.ndim:
         return None
     code, shapes, outputs, dtypes = _KERNELS[kernel]
     axes = _row_axes(dim, first.ndim)
     if axes is None or not first.size or first.dtype.char not in dtypes or not first.dtype.isnative:
         return None
+    if dim is None and first.flags.fnc:  # entry by entry: in the order of memory, which the result keeps
+        found = in_rows(kernel, *(x.T for x in inputs))
+        return None if found is None else found.T
     rows, row = first.shape[: first.ndim - axes], first.shape[first.ndim - axes :]
     full = {"f": first.shape, "r": (*rows, *(1,) * axes), "v": row}
     for x, kind in zip(inputs, shapes, strict=True):
         if type(x) is not np.ndarray or x.dtype != first.dtype or x.shape != full[kind]:
             return None
-    if out is not None and not out.flags.c_contiguous:
+    if out is not None and not _lies_ready(out):
         return None
     results = [np.empty(full[kind], first.dtype) for kind in outputs] if out is None else [out]
-    arrays = tuple(map(np.ascontiguousarray, inputs))
+    arrays = tuple([x if _lies_ready(x) else np.array(x, order="C") for x in inputs])
     native.compiled.run_rows(code, arrays, tuple(results), prod(row), parameter)
     return results[0] if len(results) == 1 else results
+
+
+def _lies_ready(array: Any) -> bool:
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
 
 
 def row_kernel(kernel: str, dtype: Any) -> Any:
@@ -71,10 +80,9 @@ def _row_axes(dim: Any, count: int) -> int | None:
     """How many axes make a row; None unless they are the last ones."""
     if dim is None:
         return count
-    if type(dim) is int:
-        return 1 if dim in (-1, count - 1) else None
-    last = range(count - len(dim), count)
-    return len(dim) if sorted(axis % count for axis in dim) == list(last) else None
+    axes = dim if isinstance(dim, tuple) else (dim,)
+    last = list(range(count - len(axes), count))
+    return len(axes) if sorted(axis + count if axis < 0 else axis for axis in axes) == last else None
 
 
 _KERNELS: dict[str, tuple[int, str, str, str]] = {}

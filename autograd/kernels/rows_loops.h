@@ -117,6 +117,16 @@ static void NAMED(gelu_slope)(const Job *job)
     }
 }
 
+/* total = Σ VALUE over i < n, in pieces, so that a long row keeps its digits. */
+#define SUM(total, VALUE)                                                                                             \
+    double total = 0;                                                                                                 \
+    for (Py_ssize_t start = 0; start < n; start += PIECE) {                                                           \
+        const Py_ssize_t end = n - start < PIECE ? n : start + PIECE;                                                 \
+        NUMBER part = 0;                                                                                              \
+        SUMMED(part) for (Py_ssize_t i = start; i < end; i++) part += (VALUE);                                        \
+        total += (double)part;                                                                                        \
+    }
+
 /* e^(x − max x)/Σ, which cannot overflow; input and output may be the same. */
 FOR_ARITHMETIC
 static void NAMED(softmax)(const Job *job)
@@ -124,13 +134,10 @@ static void NAMED(softmax)(const Job *job)
     const Py_ssize_t n = job->length;
     for (Py_ssize_t row = 0; row < job->rows; row++) {
         const NUMBER *x = INPUT(0) + row * n;
-        NUMBER *output = OUTPUT(1) + row * n, most = -LARGEST, sum = 0;
+        NUMBER *output = OUTPUT(1) + row * n, most = -LARGEST;
         GREATEST(most) for (Py_ssize_t i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
-        SUMMED(sum) for (Py_ssize_t i = 0; i < n; i++)
-        {
-            output[i] = NAMED(exponential)(x[i] - most);
-            sum += output[i];
-        }
+        SUM(total, output[i] = NAMED(exponential)(x[i] - most))
+        const NUMBER sum = (NUMBER)total;
         if (sum == 0) { /* all are −∞ */
             for (Py_ssize_t i = 0; i < n; i++)
                 output[i] = (NUMBER)job->parameter;
@@ -148,8 +155,8 @@ static void NAMED(softmax_slope)(const Job *job)
     for (Py_ssize_t row = 0; row < job->rows; row++) {
         const NUMBER *restrict v = INPUT(0) + row * n, *restrict s = INPUT(1) + row * n;
         NUMBER *restrict output = OUTPUT(2) + row * n;
-        NUMBER along = 0;
-        SUMMED(along) for (Py_ssize_t i = 0; i < n; i++) along += s[i] * v[i];
+        SUM(total, s[i] * v[i])
+        const NUMBER along = (NUMBER)total;
         VECTORIZED for (Py_ssize_t i = 0; i < n; i++) output[i] = s[i] * (v[i] - along);
     }
 }
@@ -161,12 +168,11 @@ static void NAMED(moments)(const Job *job)
     const Py_ssize_t n = job->length;
     for (Py_ssize_t row = 0; row < job->rows; row++) {
         const NUMBER *restrict x = INPUT(0) + row * n;
-        NUMBER sum = 0, squares = 0;
-        SUMMED(sum) for (Py_ssize_t i = 0; i < n; i++) sum += x[i];
-        const NUMBER mean = sum / (NUMBER)n;
-        SUMMED(squares) for (Py_ssize_t i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+        SUM(sum, x[i])
+        const NUMBER mean = (NUMBER)(sum / (double)n);
+        SUM(squares, (x[i] - mean) * (x[i] - mean))
         OUTPUT(1)[row] = mean;
-        OUTPUT(2)[row] = squares / (NUMBER)n;
+        OUTPUT(2)[row] = (NUMBER)(squares / (double)n);
     }
 }
 
@@ -197,17 +203,22 @@ static void NAMED(standardize_slope)(const Job *job)
         const NUMBER *restrict g = INPUT(0) + row * n, *restrict x = INPUT(1) + row * n;
         NUMBER *restrict output = OUTPUT(5) + row * n;
         const NUMBER mean = INPUT(3)[row], scale = 1 / SQRT(INPUT(4)[row] + (NUMBER)job->parameter);
-        NUMBER sum = 0, along = 0;
-        SUMMED(sum, along) for (Py_ssize_t i = 0; i < n; i++)
-        {
-            const NUMBER normal = (x[i] - mean) * scale, h = g[i] * weight[i];
-            sum += h;
-            along += h * normal;
-            to_weight[i] += g[i] * normal;
-            to_bias[i] += g[i];
+        double sum_of_h = 0, sum_of_products = 0;
+        for (Py_ssize_t start = 0; start < n; start += PIECE) {
+            const Py_ssize_t end = n - start < PIECE ? n : start + PIECE;
+            NUMBER h_part = 0, product_part = 0;
+            SUMMED(h_part, product_part) for (Py_ssize_t i = start; i < end; i++)
+            {
+                const NUMBER normal = (x[i] - mean) * scale, h = g[i] * weight[i];
+                h_part += h;
+                product_part += h * normal;
+                to_weight[i] += g[i] * normal;
+                to_bias[i] += g[i];
+            }
+            sum_of_h += (double)h_part;
+            sum_of_products += (double)product_part;
         }
-        sum /= (NUMBER)n;
-        along /= (NUMBER)n;
+        const NUMBER sum = (NUMBER)(sum_of_h / (double)n), along = (NUMBER)(sum_of_products / (double)n);
         VECTORIZED for (Py_ssize_t i = 0; i < n; i++)
         {
             const NUMBER normal = (x[i] - mean) * scale;
@@ -268,6 +279,7 @@ static void NAMED(lstm_step_slope)(const Job *job)
 }
 
 #undef MAP
+#undef SUM
 #undef NUMBER
 #undef INTEGER
 #undef NAMED
