@@ -19,7 +19,7 @@ enum {
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #define FOR_MEMORY __attribute__((target_clones("avx2", "default")))
 #if __GNUC__ >= 12
-#define FOR_ARITHMETIC __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#define FOR_ARITHMETIC __attribute__((target_clones("arch=x86-64-v4", "arch=haswell", "default")))
 #else
 #define FOR_ARITHMETIC FOR_MEMORY
 #endif

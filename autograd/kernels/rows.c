@@ -1,5 +1,10 @@
 /* Functions of the rows of an array, each in one loop: rows.py says what they compute. */
 
+/* A product and a sum may be rounded together here: no twin in NumPy is matched to the last bit. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=fast")
+#endif
+
 #include "common.h"
 #include <float.h>
 
