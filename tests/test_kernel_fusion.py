@@ -373,6 +373,7 @@ def test_arrays_that_are_only_read_are_copied_where_they_do_not_fit():
     for x, y, wanted in [
         (np.ones(3), np.ones(6)[::2], [3.0, 3.0, 3.0]),
         (np.ones(3), shifted(np.ones(3)), [3.0, 3.0, 3.0]),
+        (np.ones((3, 2)), np.ones((2, 3)).T, np.full((3, 2), 3.0)),
         (memory[:3], memory[:3], [3.0, 3.0, 3.0]),
         (memory[:3], memory[1:], [9.0, 9.0, 7.0]),
     ]:

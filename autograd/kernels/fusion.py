@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,11 +93,12 @@ def apply_elementwise(rule: Rule, columns: list[list[Any]], fuse: bool) -> None:
 def _run(rule: Rule, columns: list[list[Any]]) -> None:
     trace = Trace()
     rule(*(Operand(trace, place) for place in range(len(columns))))
-    code, constants = bytes(trace.code), tuple(trace.constants)
-    if not native.compiled.run(code, constants, tuple(map(tuple, columns)), THREADS):
+    run = partial(native.compiled.run, bytes(trace.code), tuple(trace.constants))
+    if not run(tuple(map(tuple, columns)), THREADS):
         changed = set(trace.code[1::5])
-        copied = (column if i in changed else map(np.array, column) for i, column in enumerate(columns))
-        native.compiled.run(code, constants, tuple(map(tuple, copied)), THREADS)
+        copied = [x if i in changed else [np.array(a, order="C") for a in x] for i, x in enumerate(columns)]
+        if not run(tuple(map(tuple, copied)), THREADS):
+            raise AssertionError("copies do not fit either")
 
 
 def _real(vector: Any) -> Any:
