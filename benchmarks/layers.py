@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from optimizers import best
 
 import nn
 from autograd import Tensor
@@ -71,17 +72,6 @@ def passes(module: Any, x: Any, cotangent: Any) -> tuple[Callable[[], Any], Call
     return forward, both
 
 
-def best(calls: list[Callable[[], Any]], rounds: int) -> list[float]:
-    """Seconds of each call, taken in turns."""
-    seconds = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for i, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            seconds[i] = min(seconds[i], time.perf_counter() - start)
-    return seconds
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20, help="passes of each")
@@ -101,8 +91,10 @@ def main() -> None:
         their_forward, their_both = passes(theirs, b, torch.tensor(g))
         np.testing.assert_allclose(both().detach(), their_both().detach(), rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(a.grad, b.grad, rtol=1e-2, atol=1e-2)
-        seconds = best([forward, their_forward, both, their_both], options.rounds)
-        print(f"{name:40} {seconds[0] / seconds[1]:8.2f} {seconds[2] / seconds[3]:8.2f}", flush=True)
+        calls = {"forward": forward, "their forward": their_forward, "both": both, "their both": their_both}
+        seconds = best(calls, options.rounds)
+        ratios = [seconds[each] / seconds[f"their {each}"] for each in ("forward", "both")]
+        print(f"{name:40} {ratios[0]:8.2f} {ratios[1]:8.2f}", flush=True)
 
 
 if __name__ == "__main__":

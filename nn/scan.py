@@ -216,7 +216,7 @@ def _lstm(
     steps, count = gates.shape[:2]
     width = cell.shape[-1]
     dtype = _dtype("lstm", gates, hidden, cell, weight, projection)
-    step = (row_kernel("lstm_step", dtype) if width else None) or _lstm_gates(width, dtype)
+    step = row_kernel("lstm_step", dtype, width) or _lstm_gates(width, dtype)
     acts = np.array(gates, dtype, order="C")
     transposed = np.ascontiguousarray(weight.T, dtype)
     states, cells = np.empty((steps + 1, *hidden.shape), dtype), np.empty((steps + 1, *cell.shape), dtype)
@@ -225,7 +225,7 @@ def _lstm(
     for k, (t, active) in enumerate(_order(steps, count, sizes, reverse)):
         product = np.matmul(states[k, :active], transposed, out=products[:active])
         output = states[k + 1, :active] if projection is None else outputs[:active]
-        step((product, cells[k, :active]), (acts[t, :active], cells[k + 1, :active], output), width, 0.0)
+        step((product, cells[k, :active]), (acts[t, :active], cells[k + 1, :active], output))
         if projection is not None:
             np.matmul(output, projection.T, out=states[k + 1, :active])
         states[k + 1, active:], cells[k + 1, active:] = states[k, active:], cells[k, active:]
@@ -240,7 +240,7 @@ def _lstm_gates(width: int, dtype: Any) -> Callable[..., None]:
     half = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype), width)
     shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], dtype), width)
 
-    def step(inputs: Any, outputs: Any, width: int, parameter: float) -> None:
+    def step(inputs: Any, outputs: Any) -> None:
         product, cell = inputs
         act, new, output = outputs
         act += product
@@ -298,13 +298,12 @@ def _lstm_slopes(cells: Any, acts: Any, reverse: bool) -> Callable[..., None]:
     From the cotangents of the raw output, ``here``, and of the cell, ``memory``, which becomes that of the cell
     before, to those of the gates' arguments, ``slope``.
     """
-    width = cells.shape[-1]
-    kernel = row_kernel("lstm_step_slope", acts.dtype) if width else None
+    kernel = row_kernel("lstm_step_slope", acts.dtype, cells.shape[-1])
     if kernel is not None:
 
         def compiled_step(k: int, t: int, here: Any, memory: Any, slope: Any) -> None:
             active = len(here)
-            kernel((here, acts[t, :active], cells[k, :active], cells[k + 1, :active]), (memory, slope), width, 0.0)
+            kernel((here, acts[t, :active], cells[k, :active], cells[k + 1, :active]), (memory, slope))
 
         return compiled_step
     factors, to_cell_of_hidden = _lstm_factors(cells, acts, reverse)

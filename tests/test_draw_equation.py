@@ -231,26 +231,22 @@ def test_labels_take_the_place_of_names():
     assert r"x\_1\$\%" in hostile.latex
 
 
+@pytest.mark.usefixtures("own_primitives")
 def test_an_operation_of_ones_own():
     cube = elementwise(lambda u: u**3, lambda u: 3 * u * u, name="cube_of_this_test")
-    try:
-        made = rule(cube(scalar(2.0)))
-        assert made.text == "∂L/∂u = ∂L/∂y · 3 · u²"
-        assert made.numbers() == "0.45 · 3 · 2² = 5.4"
-    finally:
-        del registry["cube_of_this_test"]
+    made = rule(cube(scalar(2.0)))
+    assert made.text == "∂L/∂u = ∂L/∂y · 3 · u²"
+    assert made.numbers() == "0.45 · 3 · 2² = 5.4"
 
 
+@pytest.mark.usefixtures("own_primitives")
 def test_a_rule_whose_source_is_not_there():
     namespace: dict[str, Any] = {}
     exec("rule = lambda x: 2 * x", namespace)
     made = elementwise(lambda x: x * x, namespace["rule"], name="typed_of_this_test")
-    try:
-        shown = rule(made(scalar(2.0)))
-        assert shown.text == "∂L/∂x = typed_of_this_test_vjp(∂L/∂y, x)"
-        assert shown.numbers() == ""
-    finally:
-        del registry["typed_of_this_test"]
+    shown = rule(made(scalar(2.0)))
+    assert shown.text == "∂L/∂x = typed_of_this_test_vjp(∂L/∂y, x)"
+    assert shown.numbers() == ""
 
 
 def test_a_function_with_a_backward_of_its_own():

@@ -318,6 +318,9 @@ def test_threads_step_side_by_side():
         (lambda x, y: x * np.ones(3), "ndarray"),
         (lambda x, y: np.sqrt(x, out=np.ones(3)), "ndarray"),
         (lambda x, y: 1 if x > y else 0, "np.where"),
+        (lambda x, y: 1 if x == y else 0, "< and >"),
+        (lambda x, y: 1 if x != 0 else 0, "< and >"),
+        (lambda x, y: np.greater(x, y, out=np.ones(3)), "ndarray"),
         (lambda x, y: x**2, "unsupported operand"),
         (lambda x, y: [x + y for _ in range(65)], "too many intermediate"),
         (lambda x, y: [np.add(x, float(i), out=x) for i in range(129)], "too many numbers"),
@@ -414,6 +417,7 @@ def test_the_largest_rule_there_is(dtype):
         (b"\x00\x00\x00\x81\x00", (1.0,)),
         (b"\x00\x00\x00\x40\x00", ()),
         (b"\x08\x00\x80\x00\x00", (1.0,)),
+        (b"\x09\x00\x80\x80\x80", (1.0,)),  # the negative of a number
         (b"\x00\x00\x00\x80\x00", ("one",)),
         (b"\x00\x00\x00\x80\x00\x00\x00\x00\x81\x00", ("one", 10**400)),
         (b"\x00\x40\x00\x41\x00\x00\x41\x00\x00\x00", ()),  # reads a block before it is written

@@ -13,7 +13,7 @@ import numpy as np
 from autograd.gradcheck.causes import cause
 from autograd.gradcheck.complex_step import complex_step
 from autograd.gradcheck.differences import RUNGS, Slope, extrapolated, has_kink, one_sided, slope, slopes
-from autograd.gradcheck.evidence import Evidence, Interval
+from autograd.gradcheck.evidence import TINY, Evidence, Interval
 from autograd.gradcheck.locate import worst_entry
 from autograd.gradcheck.point import Point
 from autograd.gradcheck.probes import Directions
@@ -23,7 +23,6 @@ from autograd.gradcheck.vectors import Array
 
 __all__ = ["compare", "explained"]
 
-TINY = np.finfo(np.float64).tiny
 NEARBY = (0.59, 0.73, 0.91)
 LONG = (2**6, 2**7)  # multiples of the first step
 MASKED = 4  # directions to look at again where rounding alone would excuse the difference

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd.gradcheck.vectors import Array
 
-__all__ = ["Evidence", "Interval"]
+__all__ = ["TINY", "Evidence", "Interval"]
 
 TINY = np.finfo(np.float64).tiny
 

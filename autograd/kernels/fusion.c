@@ -69,7 +69,7 @@ static int is_valid(const Program *program, const uint8_t *at, const uint8_t *kn
             return 0;
         arrays += i < 2 + count && at[i] < CONSTANT;
     }
-    return count == 2 ? arrays > 0 : count == 1 || at[2] < CONSTANT;
+    return count == 2 ? arrays > 0 : at[2] < CONSTANT || at[0] == op_positive;
 }
 
 static int is_read_after(const Program *program, const uint8_t *at, int place)

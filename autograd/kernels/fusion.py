@@ -161,7 +161,6 @@ class _StandIn:
     """Knows where in a program's memory it lies."""
 
     __slots__ = ("_place", "_trace")
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, trace: Trace, place: int) -> None:
         self._trace = trace
@@ -170,6 +169,9 @@ class _StandIn:
     def __bool__(self) -> bool:
         raise TypeError("an elementwise rule cannot branch on the numbers in an array; use np.where")
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("an elementwise rule compares arrays by < and > alone when fused")
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = (None,), **options: Any) -> Any:
         operation, trace = _OPERATIONS.get(ufunc), self._trace
         if operation is None or method != "__call__" or options:
@@ -177,7 +179,7 @@ class _StandIn:
             raise TypeError(f"an elementwise rule cannot use np.{used} when fused")
         if not any(type(each) is Operand for each in inputs):
             raise TypeError(f"an elementwise rule gives np.{ufunc.__name__} one of its arrays when fused")
-        if ufunc in _COMPARISONS and out == (None,):
+        if ufunc in _COMPARISONS and out[0] is None:
             return trace.compare(operation, *inputs)
         return trace.record(operation, *inputs, out=out[0])
 

@@ -11,12 +11,7 @@
 
 #define UNARY(name, VALUE)                                                                                            \
     case op_##name:                                                                                                   \
-        if (at[2] < CONSTANT) {                                                                                       \
-            LOOP(a[i], 0, 0, VALUE)                                                                                   \
-        } else {                                                                                                      \
-            const NUMBER number = a[0];                                                                               \
-            LOOP(number, 0, 0, VALUE)                                                                                   \
-        }
+        LOOP(a[i], 0, 0, VALUE)
 
 #define BINARY(name, VALUE)                                                                                           \
     case op_##name:                                                                                                   \
@@ -74,7 +69,13 @@ static void RUN(const Program *program, const Py_buffer *views, NUMBER *scratch,
                 UNARY(sqrt, SQRT(x))
                 UNARY(absolute, ABSOLUTE(x))
                 UNARY(sign, x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x)
-                UNARY(positive, x)
+            case op_positive:
+                if (at[2] < CONSTANT) {
+                    LOOP(a[i], 0, 0, x)
+                } else {
+                    const NUMBER number = a[0];
+                    LOOP(number, 0, 0, x)
+                }
                 TERNARY(where, x != 0 ? y : z)
                 TERNARY(multiply_add, x *y + z)
                 TERNARY(multiply_subtract, x *y - z)

@@ -17,8 +17,9 @@ VERSION = 2  # of what Python and the kernels expect of each other
 
 def _is_older(built: str) -> bool:
     """Whether a source beside the module was changed after the module was built, as in a checkout that moved on."""
+    time = Path(built).stat().st_mtime
     sources = [path for path in Path(__file__).parent.iterdir() if path.suffix in (".c", ".h")]
-    return any(path.stat().st_mtime > Path(built).stat().st_mtime for path in sources)
+    return any(path.stat().st_mtime > time for path in sources)
 
 
 compiled: Any = None

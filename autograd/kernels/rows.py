@@ -7,7 +7,6 @@ but for NumPy's warnings, which are not given.
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import Any
 
@@ -18,7 +17,7 @@ from autograd.kernels import native
 __all__ = ["in_rows", "row_kernel"]
 
 
-def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, out: Any = None) -> Any:
+def in_rows(kernel: str, *inputs: Any, dim: Any = ..., parameter: float = 0.0, out: Any = None) -> Any:
     """What the compiled kernel makes of the inputs, or None where there is none for them.
 
     Parameters
@@ -28,7 +27,7 @@ def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, 
     *inputs : arrays
         Plain arrays of one dtype; copied where they are not C-contiguous.
     dim : int or tuple of ints, optional
-        The axes of the first input that make a row, which have to be the last ones; all by default.
+        The axes of the first input that make a row; there is no kernel for others than the last ones. All by default.
     parameter : float
         The one number that a kernel may take.
     out : array, optional
@@ -45,7 +44,7 @@ def in_rows(kernel: str, *inputs: Any, dim: Any = None, parameter: float = 0.0, 
     axes = _row_axes(dim, first.ndim)
     if axes is None or not first.size or first.dtype.char not in dtypes or not first.dtype.isnative:
         return None
-    if dim is None and first.flags.fnc:  # entry by entry: in the order of memory, which the result keeps
+    if dim is ... and first.flags.fnc:  # entry by entry: in the order of memory, which the result keeps
         found = in_rows(kernel, *(x.T for x in inputs))
         return None if found is None else found.T
     rows, row = first.shape[: first.ndim - axes], first.shape[first.ndim - axes :]
@@ -66,27 +65,32 @@ def _lies_ready(array: Any) -> bool:
     return flags.c_contiguous and flags.aligned
 
 
-def row_kernel(kernel: str, dtype: Any) -> Any:
-    """``run(inputs, outputs, length, 0.0)`` of a kernel, for those who call it often; None where there is none.
+def row_kernel(kernel: str, dtype: Any, length: int) -> Any:
+    """``run(inputs, outputs)`` of a kernel for rows of that length, for those who call it often; None without one.
 
     Takes tuples of C-contiguous arrays; raises ValueError for others.
     """
-    if native.compiled is None or not dtype.isnative or dtype.char not in _KERNELS[kernel][3]:
+    if native.compiled is None or not length or not dtype.isnative or dtype.char not in _KERNELS[kernel][3]:
         return None
-    return partial(native.compiled.run_rows, _KERNELS[kernel][0])
+    run, code = native.compiled.run_rows, _KERNELS[kernel][0]
+    return lambda inputs, outputs: run(code, inputs, outputs, length, 0.0)
 
 
 def _row_axes(dim: Any, count: int) -> int | None:
     """How many axes make a row; None unless they are the last ones."""
-    if dim is None:
+    if dim is ...:
         return count
+    if dim is None:
+        return None
     axes = dim if isinstance(dim, tuple) else (dim,)
     last = list(range(count - len(axes), count))
     return len(axes) if sorted(axis + count if axis < 0 else axis for axis in axes) == last else None
 
 
-_KERNELS: dict[str, tuple[int, str, str, str]] = {}
-if native.compiled is not None:
-    c = native.compiled
-    for code, entry in enumerate(zip(c.kernels, c.kernel_inputs, c.kernel_outputs, c.kernel_dtypes, strict=True)):
-        _KERNELS[entry[0]] = (code, *entry[1:])
+def _listed(compiled: Any) -> dict[str, tuple[int, str, str, str]]:
+    """For each kernel its number, the shapes of its inputs and outputs, and the characters of its dtypes."""
+    columns = (compiled.kernel_inputs, compiled.kernel_outputs, compiled.kernel_dtypes)
+    return {name: (code, *rest) for code, (name, *rest) in enumerate(zip(compiled.kernels, *columns, strict=True))}
+
+
+_KERNELS = {} if native.compiled is None else _listed(native.compiled)

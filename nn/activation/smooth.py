@@ -173,9 +173,9 @@ def _gelu(input: Any) -> Any:
     x = np.asarray(input)
     if x.dtype not in (np.float32, np.float16):
         return x * _normal_cdf(x)
-    found = in_rows("gelu", x)
+    found = in_rows("gelu", x.astype(np.float32, copy=False))
     if found is not None:
-        return found
+        return found.astype(x.dtype, copy=False)
     out = np.empty(x.shape, np.float32)
     values, results = x.reshape(-1), out.reshape(-1)
     for start in range(0, x.size, _BLOCK):

@@ -20,18 +20,14 @@ __all__ = [
 # ---------------------------------------------------------------------- functions
 
 
-def _check(input: Any, dim: int) -> None:
+def shift(input: Any, dim: int) -> Any:
+    """Logits less their maximum along ``dim``: exponentials of it cannot overflow."""
     if input.dtype.kind != "f":
         raise TypeError(f"softmax of dtype {input.dtype}; convert the logits to floats first")
     if dim is None:
         raise TypeError("softmax needs the axis dim; where it is None PyTorch takes axis 0 or 1 by the number of axes")
     if not input.shape:
         raise np.exceptions.AxisError(dim, 0)
-
-
-def shift(input: Any, dim: int) -> Any:
-    """Logits less their maximum along ``dim``: exponentials of it cannot overflow."""
-    _check(input, dim)
     with np.errstate(over="ignore"):
         return input - np.maximum.reduce(input, axis=dim, keepdims=True, initial=-np.inf)
 
@@ -41,7 +37,6 @@ def _softmax(input: Any, dim: int) -> Any:
 
     Raises TypeError for logits that are not floats, AxisError for an axis that is not there.
     """
-    _check(input, dim)
     found = in_rows("softmax", input, dim=dim, parameter=np.nan)
     if found is not None:
         return found
